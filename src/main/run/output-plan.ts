@@ -1,0 +1,138 @@
+import { access, lstat, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { Problem } from '../../worker/report/problem.ts';
+import { asProblem } from '../../worker/report/problem-record.ts';
+
+/** Output formats in the order they are written. */
+export const formats = ['gpkg', 'geojson', 'shp', 'tif'] as const;
+export type Format = (typeof formats)[number];
+
+const aliases: Record<string, Format> = { geopackage: 'gpkg', json: 'geojson', shapefile: 'shp', tiff: 'tif', geotiff: 'tif' };
+const endings: Record<Format, readonly string[]> = {
+  gpkg: ['.gpkg'],
+  geojson: ['.geojson', '.json'],
+  shp: ['.shp'],
+  tif: ['.tif', '.tiff'],
+};
+
+/** The format that a person means by `text`, or null. */
+export function formatNamed(text: string): Format | null {
+  const lower = text.trim().toLowerCase();
+  return formats.find((format) => format === lower) ?? aliases[lower] ?? null;
+}
+
+/** Where a run writes. Absolute paths. */
+export interface OutputPlan {
+  formats: Format[];
+  /** Path and name to which each format adds its ending. */
+  base: string;
+  /** Main file of each format asked for. */
+  files: Partial<Record<Format, string>>;
+  /** Confidence raster, when `tif` is asked for. */
+  confidence: string | null;
+  /** Every file the run may create, sidecars included. */
+  all: string[];
+  /** Folder of the resumable class map, beside the outputs; gone when the run is complete. */
+  partial: string;
+}
+
+/**
+ * The outputs that `out` and the formats stand for: a base name to which each format adds its ending, or a file name
+ * when its ending says so. Without formats, the ending decides; without an ending, GeoPackage and class map.
+ */
+export function planOutputs(out: string, asked: readonly Format[] | null): OutputPlan {
+  const absolute = path.resolve(out);
+  const name = path.basename(absolute);
+  if (out.endsWith('/') || out.endsWith(path.sep) || name === '') {
+    throw new Problem('output/no-name', `${out}: the output needs a file name.`, 'Give --out FOLDER/NAME.');
+  }
+  const ending = path.extname(name).toLowerCase();
+  const byEnding = formats.find((format) => endings[format].includes(ending)) ?? null;
+  const chosen = asked === null || asked.length === 0 ? (byEnding ? [byEnding] : (['gpkg', 'tif'] as const)) : asked;
+  const list = formats.filter((format) => chosen.includes(format));
+  if (byEnding && !list.includes(byEnding)) {
+    throw new Problem(
+      'output/wrong-ending',
+      `${out} ends like ${byEnding}, but the format asked for is ${list.join(', ')}.`,
+      'Change --out or --format.',
+    );
+  }
+  const base = byEnding ? absolute.slice(0, -ending.length) : absolute;
+  const files: OutputPlan['files'] = {};
+  for (const format of list) files[format] = format === byEnding ? absolute : `${base}.${format}`;
+  const confidence = files.tif ? `${base}.confidence${path.extname(files.tif)}` : null;
+  const all: string[] = [];
+  if (files.gpkg) all.push(files.gpkg);
+  if (files.geojson) all.push(files.geojson, `${base}.qml`);
+  if (files.shp) for (const part of ['shp', 'shx', 'dbf', 'prj', 'cpg', 'qml']) all.push(`${base}.${part}`);
+  if (files.tif) all.push(files.tif, `${files.tif}.aux.xml`, confidence!, `${confidence}.aux.xml`);
+  return { formats: list, base, files, confidence, all: [...new Set(all)], partial: `${base}.landscribe-partial` };
+}
+
+/**
+ * Checks, before any work, that the outputs can come into being: none exists (unless `overwrite`), none is the scene,
+ * the folder is there and takes a new entry. Creates the partial folder; says whether it was there before.
+ */
+export async function prepareOutputs(
+  plan: OutputPlan,
+  scenePath: string,
+  overwrite: boolean,
+): Promise<{ partialExisted: boolean }> {
+  const folder = path.dirname(plan.base);
+  const about = await stat(folder).catch(() => null);
+  if (!about) {
+    throw new Problem('output/no-folder', `${folder}: the output folder does not exist.`, 'Create it, or change --out.');
+  }
+  if (!about.isDirectory()) {
+    throw new Problem('output/no-folder', `${folder}: is not a folder.`, 'Change --out.');
+  }
+  const scene = await stat(scenePath).catch(() => null);
+  for (const file of plan.all) {
+    const existing = await stat(file).catch(() => null);
+    if (!existing) continue;
+    if (scene && existing.ino === scene.ino && existing.dev === scene.dev) {
+      throw new Problem('output/is-the-scene', `${file}: the output would replace the scene.`, 'Change --out.');
+    }
+    if (existing.isDirectory()) {
+      throw new Problem('output/is-a-folder', `${file}: is a folder.`, 'Change --out.');
+    }
+    if (!overwrite) {
+      throw new Problem('output/exists', `${file}: exists already.`, 'Give --overwrite to replace it, or change --out.');
+    }
+  }
+  const partialExisted = (await lstat(plan.partial).catch(() => null)) !== null;
+  try {
+    await mkdir(plan.partial, { recursive: true });
+    await access(plan.partial);
+  } catch (error) {
+    const { hint, code } = asProblem(error);
+    const reason = code === 'file/read-only' ? 'the file system is read-only' : code === 'disk/full' ? 'the disk is full' : 'you may not write there';
+    throw new Problem(
+      code === 'disk/full' ? code : 'output/not-writable',
+      `${folder}: cannot write the output, ${reason}.`,
+      hint || 'Choose a place that you may write to.',
+      error,
+    );
+  }
+  return { partialExisted };
+}
+
+/** Removes the partial folder. */
+export async function removePartial(plan: OutputPlan): Promise<void> {
+  await rm(plan.partial, { recursive: true, force: true });
+}
+
+/** A warning if the outputs might not fit on the disk, or null: class maps compress well, so this is no verdict. */
+export async function diskWarning(plan: OutputPlan, pixels: number, bytesPerPixel: number): Promise<string | null> {
+  const about = await statfs(path.dirname(plan.base)).catch(() => null);
+  if (!about) return null;
+  const free = about.bavail * about.bsize;
+  // Real class maps deflate to a few per cent, confidence to about a half.
+  const likely = pixels * (bytesPerPixel * 0.1 + 0.5);
+  if (likely <= free) return null;
+  return `about ${megabytes(likely)} may be needed beside ${plan.base}, ${megabytes(free)} are free`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 2e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
