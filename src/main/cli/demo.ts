@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { wholeNumber } from './arguments.ts';
+import type { Console } from './console.ts';
+
+interface DemoOptions {
+  out: string;
+  seed: number;
+  size: number;
+  pack?: string;
+  overwrite?: boolean;
+  json?: boolean;
+}
+
+export function demoCommand(door: Console): Command {
+  return new Command('demo')
+    .description('Make a synthetic scene, segment it, and show where the results lie. Needs no data and no network.')
+    .option('--out <folder>', 'folder of the scene and the results', 'landscribe-demo')
+    .option('--seed <number>', 'which scene', wholeNumber(0), 1)
+    .option('--size <pixels>', 'side of the scene in pixels of 0.5 m', wholeNumber(64), 768)
+    .option('--pack <folder>', 'model pack (default: one of random weights, whose labels mean nothing)')
+    .option('--json', 'print one JSON object about the run, and no progress')
+    .action(async (options: DemoOptions) => {
+      const { createApp } = await import('../app.ts');
+      const display = door.display(options.json ?? false);
+      try {
+        const result = await createApp().demo(
+          { out: options.out, seed: options.seed, size: options.size, pack: options.pack ?? null },
+          { signal: door.signal, onProgress: display.report, onNote: display.note },
+        );
+        display.end();
+        if (options.json) {
+          door.print(JSON.stringify(result));
+          return;
+        }
+        const { demoText } = await import('./summary.ts');
+        door.print(demoText(result));
+      } finally {
+        display.end();
+      }
+    });
+}

@@ -1,0 +1,201 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import path from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
+import { Problem } from '../../worker/report/problem.ts';
+import { type Format, formatNamed } from '../run/output-plan.ts';
+import { bandList, decimal, type ExtentArgument, extentOf, memorySize, resolutionOf, thresholdOf, wholeNumber } from './arguments.ts';
+import type { Console } from './console.ts';
+
+interface SegmentOptions {
+  classes?: string;
+  classesFile?: string;
+  pack?: string;
+  out?: string;
+  format?: Format[];
+  overwrite?: boolean;
+  bands?: number[];
+  resolution?: number | 'native';
+  extent?: ExtentArgument;
+  window: number;
+  stride: number;
+  attention: 'segearth';
+  lastLayers: number;
+  lambda: number;
+  upsampler?: 'simfeatup';
+  templates: 'imagenet';
+  threshold: number | number[] | Record<string, number>;
+  background?: string;
+  provider: 'cpu';
+  threads: number;
+  memory: number;
+  minArea: number;
+  simplify: number;
+  json?: boolean;
+}
+
+const examples = `
+Examples:
+  landscribe segment scene.tif --pack packs/b16 --classes "building,roof,house; road; water,river" --out result.gpkg
+  landscribe segment scene.tif --pack packs/b16 --classes-file classes.txt --out result --format gpkg,geojson,shp,tif
+  landscribe segment scene.tif --pack packs/b16 --classes "water; land" --background land --threshold water=0.6 \\
+      --extent 356000,5645000,357000,5646000 --resolution 0.7 --min-area 20 --simplify 1 --out part.gpkg
+
+Classes are separated by semicolons, words for one class by commas; the first word is its name. Ids start at 1 in the
+order given; 0 is unclassified or nodata. Ctrl-C keeps finished strips: the same command resumes.`;
+
+export function segmentCommand(door: Console): Command {
+  return new Command('segment')
+    .description('Turn a scene into polygons of the classes you name.')
+    .argument('<scene>', 'GeoTIFF, COG, PNG or JPEG')
+    .optionsGroup('What to look for:')
+    .option('--classes <words>', 'classes and their synonyms: "building,roof,house; road; water,river"')
+    .option('--classes-file <file>', 'the same from a file: one class a line, synonyms by commas, # starts a comment')
+    .option('--background <name>', 'class that pixels below the threshold fall to (default: they become 0)')
+    .option(
+      '--threshold <p>',
+      'least probability of the winning class, 0 to 1: one, one per class (0.4,0.3), or by name (road=0.4)',
+      thresholdOf,
+      0,
+    )
+    .addOption(
+      new Option('--templates <set>', 'sentences that each word is read in')
+        .choices(['imagenet', 'single', 'remote-sensing'])
+        .default('imagenet'),
+    )
+    .optionsGroup('How to look:')
+    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK)')
+    .option('--bands <numbers>', 'bands taken as red, green, blue, counted from 1 (default: by their roles, else 1,2,3)', bandList)
+    .option(
+      '--resolution <metres>',
+      'working resolution in metres per pixel, or native for the scene\'s own pixels (default: the scene\'s own, but not finer than the pack was made for)',
+      resolutionOf,
+    )
+    .option(
+      '--extent <box>',
+      'only this part: XMIN,YMIN,XMAX,YMAX in the scene\'s CRS, or pixels:COLUMN,ROW,WIDTH,HEIGHT (default: the whole scene)',
+      extentOf,
+    )
+    .option('--window <pixels>', 'side of a window in working pixels; 0 takes the whole scene as one', wholeNumber(0), 224)
+    .option('--stride <pixels>', 'step between windows in working pixels', wholeNumber(1), 112)
+    .addOption(
+      new Option('--attention <variant>', 'attention of the last layers')
+        .choices(['segearth', 'sclip', 'clearclip', 'maskclip', 'clip'])
+        .default('segearth'),
+    )
+    .option('--last-layers <count>', 'layers that use that attention: 1 for optical scenes, 2 for radar', wholeNumber(1), 1)
+    .option('--lambda <factor>', 'weight of the global bias alleviation, no unit', decimal(-10, 10), -0.3)
+    .addOption(
+      new Option('--upsampler <name>', 'brings features to full resolution (default: what the pack carries)').choices([
+        'simfeatup',
+        'featup',
+        'none',
+      ]),
+    )
+    .optionsGroup('Polygons:')
+    .option('--min-area <m2>', 'merge pieces smaller than this many square metres into a neighbour (pixels without a CRS)', decimal(0), 0)
+    .option('--simplify <metres>', 'simplify shared borders within this many metres (pixels without a CRS)', decimal(0), 0)
+    .optionsGroup('Output:')
+    .option('--out <name>', 'base name to which each format adds its ending, or a file name (default: SCENE.classes here)')
+    .option(
+      '--format <list>',
+      'any of gpkg,geojson,shp,tif; tif is the class map and its confidence (default: by the ending of --out, else gpkg,tif)',
+      formatList,
+    )
+    .option('--overwrite', 'replace existing outputs (default: stop)')
+    .option('--json', 'print one JSON object about the run on standard output, and no progress')
+    .optionsGroup('Machine:')
+    .addOption(
+      new Option('--provider <name>', 'what computes: the processor or a graphics card')
+        .choices(['cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
+        .default('cpu'),
+    )
+    .option('--threads <count>', 'processor threads (default: all)', wholeNumber(1), availableParallelism())
+    .option('--memory <size>', 'memory the run may use, such as 4GB or 1500MB (default: half of this machine\'s)', memorySize, Math.floor(totalmem() / 2))
+    .addHelpText('after', examples)
+    .action((scene: string, options: SegmentOptions) => segment(door, scene, options));
+}
+
+async function segment(door: Console, scene: string, options: SegmentOptions): Promise<void> {
+  const classes = await classesOf(options);
+  const { createApp } = await import('../app.ts');
+  const display = door.display(options.json ?? false);
+  const pack = options.pack ?? process.env.LANDSCRIBE_PACK;
+  if (!pack) {
+    throw new Problem(
+      'pack/none',
+      'No model pack is given.',
+      'Name one with --pack or $LANDSCRIBE_PACK; landscribe pack build makes one from a checkpoint.',
+    );
+  }
+  try {
+    const summary = await createApp().segment(
+      {
+        scene,
+        pack,
+        classes,
+        out: options.out ?? `${path.parse(scene).name}.classes`,
+        formats: options.format ?? null,
+        overwrite: options.overwrite ?? false,
+        bands: options.bands ?? null,
+        resolution: options.resolution ?? null,
+        extent: options.extent ?? null,
+        window: options.window,
+        stride: options.stride,
+        attention: options.attention,
+        lastLayers: options.lastLayers,
+        lambda: options.lambda,
+        upsampler: options.upsampler ?? null,
+        templates: options.templates,
+        threshold: thresholds(options.threshold, classes),
+        background: options.background ?? null,
+        provider: options.provider,
+        threads: options.threads,
+        memory: options.memory,
+        minArea: options.minArea,
+        simplify: options.simplify,
+      },
+      { signal: door.signal, onProgress: display.report, onNote: display.note },
+    );
+    display.end();
+    if (options.json) {
+      door.print(JSON.stringify(summary));
+      return;
+    }
+    const { summaryText } = await import('./summary.ts');
+    door.print(summaryText(summary));
+  } finally {
+    display.end();
+  }
+}
+
+async function classesOf(options: SegmentOptions): Promise<ClassEntry[]> {
+  if (options.classes !== undefined && options.classesFile !== undefined) {
+    throw new Problem('usage', 'Both --classes and --classes-file are given.', 'Give one of them.');
+  }
+  const { parseClasses, parseClassesFile } = await import('../../worker/classmap/classes.ts');
+  if (options.classes !== undefined) return parseClasses(options.classes);
+  if (options.classesFile !== undefined) {
+    return parseClassesFile(await readFile(options.classesFile, 'utf8'), options.classesFile);
+  }
+  throw new Problem('usage', 'No classes are given.', 'Name them, such as --classes "building,roof; road; water".');
+}
+
+/** Thresholds by name as a list in the order of the classes; classes not named get 0. */
+function thresholds(given: SegmentOptions['threshold'], classes: readonly ClassEntry[]): number | number[] {
+  if (typeof given === 'number' || Array.isArray(given)) return given;
+  const unknown = Object.keys(given).find((name) => !classes.some((entry) => entry.name === name));
+  if (unknown !== undefined) {
+    throw new Problem('usage', `--threshold names "${unknown}", which is none of the classes.`, 'Use the names of --classes.');
+  }
+  return classes.map((entry) => given[entry.name] ?? 0);
+}
+
+function formatList(text: string): Format[] {
+  return text.split(',').map((part) => {
+    const format = formatNamed(part);
+    if (!format) throw new InvalidArgumentError(`"${part.trim()}" is none of gpkg, geojson, shp, tif.`);
+    return format;
+  });
+}

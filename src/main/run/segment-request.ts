@@ -1,0 +1,94 @@
+import { availableParallelism, totalmem } from 'node:os';
+import * as z from 'zod';
+import { decisionRule } from '../../worker/classmap/decide.ts';
+import { Problem } from '../../worker/report/problem.ts';
+import { planWindows } from '../../worker/tile/plan.ts';
+import { formats } from './output-plan.ts';
+
+/** Attention variants of the dense encoder. */
+export const attentions = ['segearth', 'sclip', 'clearclip', 'maskclip', 'clip'] as const;
+export const upsamplers = ['simfeatup', 'featup', 'none'] as const;
+export const templateSets = ['imagenet', 'single', 'remote-sensing'] as const;
+export const providers = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+
+const fraction = z.number().min(0).max(1);
+const name = z.string().trim().min(1).max(200);
+
+/** A part of the scene: a box in the scene's CRS (`crs`) or half-open in its pixels (`pixels`). */
+const extent = z.discriminatedUnion('unit', [
+  z.object({
+    unit: z.literal('crs'),
+    box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+  }),
+  z.object({
+    unit: z.literal('pixels'),
+    box: z.tuple([z.int().min(0), z.int().min(0), z.int().min(1), z.int().min(1)]),
+  }),
+]);
+
+/** What `segment` may be asked, with the papers' values as defaults. */
+export const segmentRequest = z.strictObject({
+  scene: z.string().min(1),
+  pack: z.string().min(1),
+  classes: z
+    .array(
+      z.object({
+        id: z.int().min(1).max(65535),
+        name: name.max(1000),
+        words: z.array(z.string().min(1).max(1000)).min(1),
+        colour: z.string().regex(/^#[0-9a-f]{6}$/i),
+      }),
+    )
+    .min(1)
+    .max(65535),
+  out: z.string().min(1),
+  formats: z.array(z.enum(formats)).nullable().default(null),
+  overwrite: z.boolean().default(false),
+  /** 1-based; null: red, green and blue where the scene says so, else the first three, else the first thrice. */
+  bands: z.array(z.int().min(1)).min(1).max(3).nullable().default(null),
+  /** Metres per pixel; null: the scene's own, but not finer than the pack's finest. */
+  resolution: z.union([z.literal('native'), z.number().positive()]).nullable().default(null),
+  extent: extent.nullable().default(null),
+  /** Working pixels; 0: the whole scene as one window. */
+  window: z.int().min(0).max(4096).default(224),
+  stride: z.int().min(1).max(4096).default(112),
+  attention: z.enum(attentions).default('segearth'),
+  lastLayers: z.int().min(1).max(2).default(1),
+  lambda: z.number().min(-10).max(10).default(-0.3),
+  /** null: what the pack carries. */
+  upsampler: z.enum(upsamplers).nullable().default(null),
+  templates: z.enum(templateSets).default('imagenet'),
+  /** One probability, or one per class in their order. */
+  threshold: z.union([fraction, z.array(fraction)]).default(0),
+  /** Name of the class that pixels below the threshold fall to; null: they become 0. */
+  background: name.nullable().default(null),
+  provider: z.enum(providers).default('cpu'),
+  threads: z.int().min(1).max(1024).default(availableParallelism()),
+  /** Bytes. */
+  memory: z
+    .number()
+    .min(256e6)
+    .default(Math.floor(totalmem() / 2)),
+  /** Square metres; pixels² without a CRS. */
+  minArea: z.number().min(0).default(0),
+  /** Metres; pixels without a CRS. */
+  simplify: z.number().min(0).default(0),
+});
+
+export type SegmentRequest = z.output<typeof segmentRequest>;
+export type SegmentInput = z.input<typeof segmentRequest>;
+
+/** The request with its defaults filled in, or a `Problem` that names the first setting that is wrong. */
+export function checkSegmentRequest(input: SegmentInput): SegmentRequest {
+  const parsed = segmentRequest.safeParse(input);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const setting = issue.path.join('.') || 'request';
+    throw new Problem('request/invalid', `${setting}: ${issue.message}.`, 'See landscribe segment --help.');
+  }
+  const request = parsed.data;
+  // Both throw what is wrong with the settings; the engine computes them again from the scene.
+  planWindows(request.window || 1, request.window || 1, request.window, request.stride);
+  decisionRule(request.classes, request.threshold, request.background);
+  return request;
+}
