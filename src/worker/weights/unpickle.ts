@@ -1,0 +1,493 @@
+import { Problem } from '../report/problem.ts';
+import type { ElementType } from './elements.ts';
+
+/** What a pickle may build: plain values, and the few objects that describe tensors. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | PickleValue[]
+  | PickleTuple
+  | PickleDict
+  | PickleInstance
+  | PickleGlobal
+  | StorageReference
+  | TensorReference;
+
+export class PickleTuple {
+  readonly items: PickleValue[];
+  constructor(items: PickleValue[]) {
+    this.items = items;
+  }
+}
+
+export class PickleDict {
+  readonly entries = new Map<PickleValue, PickleValue>();
+}
+
+/** A TorchScript module: a bag of attributes. Its class is only a name. */
+export class PickleInstance {
+  readonly className: string;
+  readonly attributes = new PickleDict();
+  constructor(className: string) {
+    this.className = className;
+  }
+}
+
+/** One of the allowed names; never a thing that runs. */
+export class PickleGlobal {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** A run of elements that tensors share, by its key in the file. */
+export class StorageReference {
+  readonly key: string;
+  readonly type: ElementType;
+  /** Elements. */
+  readonly count: number;
+  /** Legacy files: first element within the storage `key`. */
+  readonly offset: number;
+  constructor(key: string, type: ElementType, count: number, offset: number) {
+    this.key = key;
+    this.type = type;
+    this.count = count;
+    this.offset = offset;
+  }
+}
+
+export class TensorReference {
+  readonly storage: StorageReference;
+  /** Elements, as are the strides. */
+  readonly offset: number;
+  readonly shape: number[];
+  readonly strides: number[];
+  constructor(storage: StorageReference, offset: number, shape: number[], strides: number[]) {
+    this.storage = storage;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+}
+
+export interface Unpickled {
+  value: PickleValue;
+  /** Bytes. */
+  length: number;
+  /** Every storage the pickle refers to, by key. */
+  storageTypes: ReadonlyMap<string, ElementType>;
+}
+
+/** The end of the bytes was met before the end of the pickle. */
+export class PickleCutShort extends Error {}
+
+/** A trainer checkpoint of ViT-L with its optimiser needs about 60,000 instructions. */
+const instructionLimit = 2_000_000;
+const stackLimit = 1_000_000;
+const integerBytesLimit = 32;
+
+/** `module.name` of torch's typed storages → element type. */
+const storageTypes = new Map<string, ElementType>([
+  ['torch.DoubleStorage', 'float64'],
+  ['torch.FloatStorage', 'float32'],
+  ['torch.HalfStorage', 'float16'],
+  ['torch.BFloat16Storage', 'bfloat16'],
+  ['torch.LongStorage', 'int64'],
+  ['torch.IntStorage', 'int32'],
+  ['torch.ShortStorage', 'int16'],
+  ['torch.CharStorage', 'int8'],
+  ['torch.ByteStorage', 'uint8'],
+  ['torch.BoolStorage', 'bool'],
+]);
+
+/** Names that stand for themselves: element types that checkpoints mention beside their tensors. */
+const constants = new Set(
+  ['float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'int16', 'int8', 'uint8', 'bool'].map(
+    (type) => `torch.${type}`,
+  ),
+);
+
+/** The only calls a pickle can make. Each gets its arguments and returns a value, or undefined if they do not fit. */
+const calls = new Map<string, (args: PickleValue[]) => PickleValue | undefined>([
+  ['collections.OrderedDict', orderedDict],
+  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
+  ['torch._utils._rebuild_parameter', (args) => (args[0] instanceof TensorReference ? args[0] : undefined)],
+  ['torch.Size', (args) => (args.length === 1 && args[0] instanceof PickleTuple ? args[0] : undefined)],
+]);
+
+/** Lists in TorchScript archives go through these. */
+const scriptCalls = new Map<string, (args: PickleValue[]) => PickleValue | undefined>(
+  ['build_intlist', 'build_tensorlist', 'build_doublelist', 'build_boollist', 'restore_type_tag'].map(
+    (name) => [`torch.jit._pickle.${name}`, (args) => args[0]],
+  ),
+);
+
+const scriptClass = /^__torch__(\.[A-Za-z_][A-Za-z0-9_]*)+$/;
+
+/**
+ * Reads one pickle from the start of `bytes` (protocols 2 to 5, the instructions that tensors need) and returns its
+ * value. Nothing in the file is ever run: a name outside the list above is refused, by name, with
+ * `checkpoint/forbidden-global`. `script` also admits TorchScript's own classes as bags of attributes. Throws
+ * `PickleCutShort` if `bytes` ends first. Instructions: Python's pickletools.
+ */
+export function unpickle(path: string, bytes: Uint8Array, { script = false } = {}): Unpickled {
+  return new Unpickler(path, bytes, script).run();
+}
+
+class Unpickler {
+  readonly #path: string;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #script: boolean;
+  #at = 0;
+  /** Values since the innermost mark. */
+  #stack: PickleValue[] = [];
+  /** The stacks that marks interrupted. */
+  readonly #marked: PickleValue[][] = [];
+  readonly #memo = new Map<number, PickleValue>();
+  readonly #storageTypes = new Map<string, ElementType>();
+  #values = 0;
+
+  constructor(path: string, bytes: Uint8Array, script: boolean) {
+    this.#path = path;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#script = script;
+  }
+
+  run(): Unpickled {
+    for (let instruction = 0; instruction < instructionLimit; instruction++) {
+      const opcode = this.#byte();
+      if (opcode === 0x2e) {
+        const value = this.#pop();
+        if (this.#stack.length > 0 || this.#marked.length > 0) throw this.#corrupt('it leaves values behind');
+        return { value, length: this.#at, storageTypes: this.#storageTypes };
+      }
+      this.#step(opcode);
+    }
+    throw this.#corrupt(`it has more than ${instructionLimit} instructions`);
+  }
+
+  #step(opcode: number): void {
+    switch (opcode) {
+      case 0x80: {
+        const protocol = this.#byte();
+        if (protocol < 2 || protocol > 5) throw this.#corrupt(`it has protocol ${protocol}`);
+        return;
+      }
+      case 0x95: // FRAME
+        this.#take(8);
+        return;
+      case 0x28: // MARK
+        if (this.#marked.length >= stackLimit) throw this.#corrupt('its marks are too deep');
+        this.#marked.push(this.#stack);
+        this.#stack = [];
+        return;
+      case 0x4e: // NONE
+        return this.#push(null);
+      case 0x88: // NEWTRUE
+        return this.#push(true);
+      case 0x89: // NEWFALSE
+        return this.#push(false);
+      case 0x4b: // BININT1
+        return this.#push(this.#byte());
+      case 0x4d: // BININT2
+        return this.#push(this.#view.getUint16(this.#take(2), true));
+      case 0x4a: // BININT
+        return this.#push(this.#view.getInt32(this.#take(4), true));
+      case 0x8a: // LONG1
+        return this.#push(this.#integer(this.#byte()));
+      case 0x47: // BINFLOAT
+        return this.#push(this.#view.getFloat64(this.#take(8), false));
+      case 0x58: // BINUNICODE
+        return this.#push(this.#text(this.#count4()));
+      case 0x8c: // SHORT_BINUNICODE
+        return this.#push(this.#text(this.#byte()));
+      case 0x55: // SHORT_BINSTRING, written by Python 2
+        return this.#push(this.#text(this.#byte()));
+      case 0x54: // BINSTRING
+        return this.#push(this.#text(this.#count4()));
+      case 0x5d: // EMPTY_LIST
+        return this.#push([]);
+      case 0x7d: // EMPTY_DICT
+        return this.#push(new PickleDict());
+      case 0x29: // EMPTY_TUPLE
+        return this.#push(new PickleTuple([]));
+      case 0x85: // TUPLE1
+      case 0x86: // TUPLE2
+      case 0x87: {
+        // TUPLE3
+        const items: PickleValue[] = [];
+        for (let index = 0; index < opcode - 0x84; index++) items.unshift(this.#pop());
+        return this.#push(new PickleTuple(items));
+      }
+      case 0x74: // TUPLE
+        return this.#push(new PickleTuple(this.#popMark()));
+      case 0x61: // APPEND
+        return this.#append([this.#pop()]);
+      case 0x65: // APPENDS
+        return this.#append(this.#popMark());
+      case 0x73: {
+        // SETITEM
+        const value = this.#pop();
+        return this.#setItems([this.#pop(), value]);
+      }
+      case 0x75: // SETITEMS
+        return this.#setItems(this.#popMark());
+      case 0x71: // BINPUT
+        return this.#remember(this.#byte());
+      case 0x72: // LONG_BINPUT
+        return this.#remember(this.#count4());
+      case 0x94: // MEMOIZE
+        return this.#remember(this.#memo.size);
+      case 0x68: // BINGET
+        return this.#recall(this.#byte());
+      case 0x6a: // LONG_BINGET
+        return this.#recall(this.#count4());
+      case 0x63: {
+        // GLOBAL
+        const module = this.#line();
+        return this.#push(this.#global(module, this.#line()));
+      }
+      case 0x93: {
+        // STACK_GLOBAL
+        const name = this.#pop();
+        const module = this.#pop();
+        if (typeof module !== 'string' || typeof name !== 'string')
+          throw this.#corrupt('a global has no name');
+        return this.#push(this.#global(module, name));
+      }
+      case 0x69: {
+        // INST: a call by name in one instruction; torch never writes it.
+        const module = this.#line();
+        throw this.#forbidden(module, this.#line());
+      }
+      case 0x52: // REDUCE
+        return this.#reduce();
+      case 0x81: // NEWOBJ
+        return this.#newObject();
+      case 0x62: // BUILD
+        return this.#build();
+      case 0x51: // BINPERSID
+        return this.#push(this.#storage(this.#pop()));
+      default:
+        throw new Problem(
+          'checkpoint/forbidden-instruction',
+          `${this.#path}: its pickle holds the instruction 0x${opcode.toString(16).padStart(2, '0')} at byte ${
+            this.#at - 1
+          }, which no tensor needs; refused.`,
+          'Use a file that holds only a state_dict.',
+        );
+    }
+  }
+
+  #push(value: PickleValue): void {
+    if (++this.#values > instructionLimit || this.#stack.length >= stackLimit)
+      throw this.#corrupt('it builds too many values');
+    this.#stack.push(value);
+  }
+
+  #pop(): PickleValue {
+    const value = this.#stack.pop();
+    if (value === undefined) throw this.#corrupt('it takes a value from an empty stack');
+    return value;
+  }
+
+  #top(): PickleValue {
+    const value = this.#stack.at(-1);
+    if (value === undefined) throw this.#corrupt('it takes a value from an empty stack');
+    return value;
+  }
+
+  #popMark(): PickleValue[] {
+    const items = this.#stack;
+    const below = this.#marked.pop();
+    if (!below) throw this.#corrupt('it ends a group that it never began');
+    this.#stack = below;
+    return items;
+  }
+
+  #remember(index: number): void {
+    this.#memo.set(index, this.#top());
+  }
+
+  #recall(index: number): void {
+    const value = this.#memo.get(index);
+    if (value === undefined) throw this.#corrupt(`it recalls value ${index}, which it never stored`);
+    this.#push(value);
+  }
+
+  #append(items: PickleValue[]): void {
+    const list = this.#top();
+    if (!Array.isArray(list)) throw this.#corrupt('it appends to something that is no list');
+    for (const item of items) list.push(item);
+  }
+
+  #setItems(items: PickleValue[]): void {
+    const dict = this.#top();
+    if (!(dict instanceof PickleDict) || items.length % 2 !== 0)
+      throw this.#corrupt('it sets items of no dict');
+    for (let index = 0; index < items.length; index += 2) dict.entries.set(items[index]!, items[index + 1]!);
+  }
+
+  #global(module: string, name: string): PickleGlobal {
+    const full = `${module}.${name}`;
+    const known = calls.has(full) || storageTypes.has(full) || constants.has(full);
+    if (known || (this.#script && (scriptCalls.has(full) || scriptClass.test(full))))
+      return new PickleGlobal(full);
+    throw this.#forbidden(module, name);
+  }
+
+  #reduce(): void {
+    const args = this.#pop();
+    const callable = this.#pop();
+    if (!(callable instanceof PickleGlobal) || !(args instanceof PickleTuple))
+      throw this.#corrupt('it calls something that is no function');
+    const call = calls.get(callable.name) ?? scriptCalls.get(callable.name);
+    const result = call?.(args.items);
+    if (result === undefined) throw this.#corrupt(`it calls ${callable.name} with arguments that do not fit`);
+    this.#push(result);
+  }
+
+  #newObject(): void {
+    const args = this.#pop();
+    const type = this.#pop();
+    if (!(type instanceof PickleGlobal) || !(args instanceof PickleTuple) || args.items.length > 0)
+      throw this.#corrupt('it makes an object of no class');
+    if (type.name === 'collections.OrderedDict') return this.#push(new PickleDict());
+    if (!scriptClass.test(type.name)) throw this.#corrupt(`it makes an object of ${type.name}`);
+    this.#push(new PickleInstance(type.name));
+  }
+
+  #build(): void {
+    const state = this.#pop();
+    const target = this.#top();
+    if (target instanceof PickleInstance && state instanceof PickleDict) {
+      for (const [key, value] of state.entries) target.attributes.entries.set(key, value);
+    } else if (!(target instanceof PickleDict)) {
+      throw this.#corrupt('it sets the state of something that has none');
+    }
+    // An OrderedDict's own state is only `_metadata`: version numbers of its modules.
+  }
+
+  #storage(id: PickleValue): StorageReference {
+    const items = id instanceof PickleTuple ? id.items : [];
+    const [kind, type, key, , count, view] = items;
+    const element = type instanceof PickleGlobal ? storageTypes.get(type.name) : undefined;
+    if (kind !== 'storage' || !element || typeof key !== 'string' || !isCount(count))
+      throw this.#corrupt('it refers to something that is no storage');
+    if ((this.#storageTypes.get(key) ?? element) !== element)
+      throw this.#corrupt('it gives one storage two element types');
+    this.#storageTypes.set(key, element);
+    if (view === undefined || view === null) return new StorageReference(key, element, count, 0);
+    const [, offset, length] = view instanceof PickleTuple ? view.items : [];
+    if (!isCount(offset) || !isCount(length))
+      throw this.#corrupt('it refers to a malformed view of a storage');
+    return new StorageReference(key, element, length, offset);
+  }
+
+  #byte(): number {
+    return this.#bytes[this.#take(1)]!;
+  }
+
+  /** Advances by `count` bytes; returns where they start. */
+  #take(count: number): number {
+    const at = this.#at;
+    if (count > this.#bytes.length - at) throw new PickleCutShort(`at byte ${at}`);
+    this.#at = at + count;
+    return at;
+  }
+
+  #count4(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  #text(length: number): string {
+    const at = this.#take(length);
+    return utf8.decode(this.#bytes.subarray(at, at + length));
+  }
+
+  #line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#at);
+    const limit = this.#at + 1000;
+    if (end > limit || (end < 0 && this.#bytes.length > limit))
+      throw this.#corrupt('a global has an endless name');
+    if (end < 0) throw new PickleCutShort(`at byte ${this.#at}`);
+    const line = utf8.decode(this.#bytes.subarray(this.#at, end));
+    this.#at = end + 1;
+    return line;
+  }
+
+  /** Little-endian two's complement. */
+  #integer(length: number): number | bigint {
+    if (length > integerBytesLimit) throw this.#corrupt(`it holds an integer of ${length} bytes`);
+    const at = this.#take(length);
+    let value = 0n;
+    for (let index = length - 1; index >= 0; index--)
+      value = (value << 8n) | BigInt(this.#bytes[at + index]!);
+    value = BigInt.asIntN(Math.max(1, 8 * length), value);
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+
+  #corrupt(what: string): Problem {
+    return new Problem(
+      'checkpoint/corrupt',
+      `${this.#path}: its pickle is damaged near byte ${this.#at}: ${what}.`,
+      'The file is damaged or not a checkpoint; download or export it again.',
+    );
+  }
+
+  #forbidden(module: string, name: string): Problem {
+    return new Problem(
+      'checkpoint/forbidden-global',
+      `${this.#path}: its pickle asks for ${JSON.stringify(`${module}.${name}`.slice(0, 200))}, which no tensor needs; refused.`,
+      'Pickles can run programs, so only tensors are read. Use safetensors or a file that holds only a state_dict.',
+    );
+  }
+}
+
+const utf8 = new TextDecoder('utf-8');
+
+function isCount(value: PickleValue | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function orderedDict(args: PickleValue[]): PickleValue | undefined {
+  const dict = new PickleDict();
+  if (args.length === 0) return dict;
+  const [pairs] = args;
+  if (!Array.isArray(pairs)) return undefined;
+  for (const pair of pairs) {
+    const items = pair instanceof PickleTuple ? pair.items : Array.isArray(pair) ? pair : [];
+    if (items.length !== 2) return undefined;
+    dict.entries.set(items[0]!, items[1]!);
+  }
+  return dict;
+}
+
+/**
+ * `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata])`. Refuses a tensor that
+ * reaches outside its storage or that repeats elements, so that its size is bounded by the storage's.
+ */
+function rebuildTensor(args: PickleValue[]): PickleValue | undefined {
+  const [storage, offset, size, stride] = args;
+  if (!(storage instanceof StorageReference) || !isCount(offset)) return undefined;
+  if (!(size instanceof PickleTuple) || !(stride instanceof PickleTuple)) return undefined;
+  const shape = size.items;
+  const strides = stride.items;
+  if (shape.length !== strides.length || shape.length > 8) return undefined;
+  if (!shape.every(isCount) || !strides.every(isCount)) return undefined;
+  let count = 1;
+  let last = offset;
+  for (let axis = 0; axis < shape.length; axis++) {
+    count *= shape[axis]!;
+    last += Math.max(0, shape[axis]! - 1) * strides[axis]!;
+  }
+  if (count > 0 && last >= storage.count) return undefined;
+  if (count > storage.count) return undefined;
+  return new TensorReference(storage, offset, shape, strides);
+}
