@@ -1,0 +1,84 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import type { Crs } from '../raster/crs.ts';
+import type { Affine } from '../raster/grid.ts';
+import type { ClassEntry } from './class-entry.ts';
+import type { GeoTiffDescription } from './geotiff-writer.ts';
+import { colourChannels } from './palette.ts';
+import { storageProblem } from './storage-problem.ts';
+
+/** What both rasters of a run share. */
+export interface MapContext {
+  transform: Affine;
+  crs: Crs | null;
+  /** Program and version. */
+  software: string;
+  classes: readonly ClassEntry[];
+  /** JSON: scene, prompts, pack, settings, date, version. */
+  provenance: string;
+}
+
+/** The class map: a palette of the class colours, nodata 0, class names and provenance as metadata. */
+export function describeClassMap(context: MapContext): GeoTiffDescription {
+  const colours = new Uint8Array(3 * (context.classes.length + 1));
+  for (const { id, colour } of context.classes) colours.set(colourChannels(colour), 3 * id);
+  return {
+    transform: context.transform,
+    crs: context.crs,
+    software: context.software,
+    description: 'Class map; 0 is unclassified or nodata',
+    nodata: 0,
+    colours,
+    metadata: [
+      { name: 'DESCRIPTION', value: 'class', role: 'description' },
+      ...context.classes.map(({ id, name }) => ({ name: `CLASS_${id}`, value: name })),
+      { name: 'PROVENANCE', value: context.provenance },
+    ],
+  };
+}
+
+/** The confidence raster: 0-255 for a probability of 0-1, as scale says. */
+export function describeConfidence(context: MapContext): GeoTiffDescription {
+  return {
+    transform: context.transform,
+    crs: context.crs,
+    software: context.software,
+    description: 'Probability of the winning class, times 255; 0 where there is no measurement',
+    nodata: 0,
+    colours: null,
+    metadata: [
+      { name: 'DESCRIPTION', value: 'confidence', role: 'description' },
+      { name: 'SCALE', value: String(1 / 255), role: 'scale' },
+      { name: 'OFFSET', value: '0', role: 'offset' },
+      { name: 'PROVENANCE', value: context.provenance },
+    ],
+  };
+}
+
+function escapeXml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replace(/\p{Cc}/gu, ' ');
+}
+
+export function sidecarPath(classMapPath: string): string {
+  return `${classMapPath}.aux.xml`;
+}
+
+/** Writes the class names beside the class map where GDAL and QGIS look for them (`NAME.tif.aux.xml`). Atomic. */
+export async function writeSidecar(classMapPath: string, classes: readonly ClassEntry[]): Promise<void> {
+  const names: string[] = ['unclassified'];
+  for (const { id, name } of classes) names[id] = name;
+  const lines = names.map((name) => `      <Category>${escapeXml(name)}</Category>\n`);
+  const xml = `<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n${lines.join('')}    </CategoryNames>\n  </PAMRasterBand>\n</PAMDataset>\n`;
+  const path = sidecarPath(classMapPath);
+  const part = `${path}.part`;
+  try {
+    await writeFile(part, xml, { flush: true });
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw storageProblem(error, path);
+  }
+}
