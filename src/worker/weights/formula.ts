@@ -1,5 +1,5 @@
 import { type ClipGeometry, clipShapes } from './geometry.ts';
-import { halfBits, halfValues } from './half.ts';
+import { halfBits, halfValues, roundingTerm } from './half.ts';
 import type { NamedWeights } from './named-weights.ts';
 import { missingTensor } from './read-tensor.ts';
 
@@ -62,9 +62,9 @@ function fill(out: Float32Array, seed: number, offset: number, scale: number): v
     const value = offset + scale * (((t ^ (t >>> 14)) >>> 0) * (2 / 4294967296) - 1);
     word[0] = value;
     const pattern = bits[0]!;
-    // The common case of halfBits, inlined: a normal float16. Dropping 13 bits, ties to even.
+    // The common case of halfBits, inlined: a normal float16.
     if ((pattern & 0x7fffffff) >= 0x38800000) {
-      bits[0] = (pattern + 0xfff + ((pattern >>> 13) & 1)) & ~0x1fff;
+      bits[0] = (pattern + roundingTerm(pattern, value, word[0]!)) & ~0x1fff;
       out[i] = word[0]!;
     } else out[i] = values[halfBits(value)]!;
   }

@@ -26,7 +26,7 @@ export function halfValues(): Float32Array {
 const float = new Float32Array(1);
 const floatBits = new Uint32Array(float.buffer);
 
-/** Bit pattern of the float16 nearest to a float32 (ties to even; overflow to infinity). */
+/** Bit pattern of the float16 nearest to a number (ties to even; overflow to infinity). */
 export function halfBits(value: number): number {
   float[0] = value;
   const bits = floatBits[0]!;
@@ -35,10 +35,18 @@ export function halfBits(value: number): number {
   if (magnitude >= 0x7f800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
   if (magnitude < 0x38800000) {
     // Below 2^-14: a multiple of 2^-24. Adding 1.5 * 2^28 leaves a double's last bit worth 2^-24, which rounds.
-    const steps = (Math.abs(float[0]!) + 402653184 - 402653184) * 16777216;
-    return sign | steps;
+    return sign | ((Math.abs(value) + 402653184 - 402653184) * 16777216);
   }
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  const rounded = magnitude + roundingTerm(magnitude, value, float[0]!);
   const half = (rounded - 0x38000000) >>> 13;
   return sign | (half > 0x7c00 ? 0x7c00 : half);
+}
+
+/**
+ * What to add to a float32's bits before its last 13 are cut off. Going through float32 may have rounded the number
+ * onto the middle between two float16 values; then the number itself decides.
+ */
+export function roundingTerm(bits: number, value: number, asFloat: number): number {
+  if ((bits & 0x1fff) !== 0x1000 || value === asFloat) return 0xfff + ((bits >>> 13) & 1);
+  return Math.abs(value) > Math.abs(asFloat) ? 0x1000 : 0xfff;
 }

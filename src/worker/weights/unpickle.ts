@@ -188,70 +188,97 @@ class Unpickler {
         this.#stack = [];
         return;
       case 0x4e: // NONE
-        return this.#push(null);
+        this.#push(null);
+        return;
       case 0x88: // NEWTRUE
-        return this.#push(true);
+        this.#push(true);
+        return;
       case 0x89: // NEWFALSE
-        return this.#push(false);
+        this.#push(false);
+        return;
       case 0x4b: // BININT1
-        return this.#push(this.#byte());
+        this.#push(this.#byte());
+        return;
       case 0x4d: // BININT2
-        return this.#push(this.#view.getUint16(this.#take(2), true));
+        this.#push(this.#view.getUint16(this.#take(2), true));
+        return;
       case 0x4a: // BININT
-        return this.#push(this.#view.getInt32(this.#take(4), true));
+        this.#push(this.#view.getInt32(this.#take(4), true));
+        return;
       case 0x8a: // LONG1
-        return this.#push(this.#integer(this.#byte()));
+        this.#push(this.#integer(this.#byte()));
+        return;
       case 0x47: // BINFLOAT
-        return this.#push(this.#view.getFloat64(this.#take(8), false));
+        this.#push(this.#view.getFloat64(this.#take(8), false));
+        return;
       case 0x58: // BINUNICODE
-        return this.#push(this.#text(this.#count4()));
+        this.#push(this.#text(this.#count4()));
+        return;
       case 0x8c: // SHORT_BINUNICODE
-        return this.#push(this.#text(this.#byte()));
+        this.#push(this.#text(this.#byte()));
+        return;
       case 0x55: // SHORT_BINSTRING, written by Python 2
-        return this.#push(this.#text(this.#byte()));
+        this.#push(this.#text(this.#byte()));
+        return;
       case 0x54: // BINSTRING
-        return this.#push(this.#text(this.#count4()));
+        this.#push(this.#text(this.#count4()));
+        return;
       case 0x5d: // EMPTY_LIST
-        return this.#push([]);
+        this.#push([]);
+        return;
       case 0x7d: // EMPTY_DICT
-        return this.#push(new PickleDict());
+        this.#push(new PickleDict());
+        return;
       case 0x29: // EMPTY_TUPLE
-        return this.#push(new PickleTuple([]));
+        this.#push(new PickleTuple([]));
+        return;
       case 0x85: // TUPLE1
       case 0x86: // TUPLE2
       case 0x87: {
         // TUPLE3
         const items: PickleValue[] = [];
         for (let index = 0; index < opcode - 0x84; index++) items.unshift(this.#pop());
-        return this.#push(new PickleTuple(items));
+        this.#push(new PickleTuple(items));
+        return;
       }
       case 0x74: // TUPLE
-        return this.#push(new PickleTuple(this.#popMark()));
+        this.#push(new PickleTuple(this.#popMark()));
+        return;
       case 0x61: // APPEND
-        return this.#append([this.#pop()]);
+        this.#append([this.#pop()]);
+        return;
       case 0x65: // APPENDS
-        return this.#append(this.#popMark());
+        this.#append(this.#popMark());
+        return;
       case 0x73: {
         // SETITEM
         const value = this.#pop();
-        return this.#setItems([this.#pop(), value]);
+        this.#setItems([this.#pop(), value]);
+        return;
       }
       case 0x75: // SETITEMS
-        return this.#setItems(this.#popMark());
+        this.#setItems(this.#popMark());
+        return;
       case 0x71: // BINPUT
-        return this.#remember(this.#byte());
+        this.#remember(this.#byte());
+        return;
       case 0x72: // LONG_BINPUT
-        return this.#remember(this.#count4());
+        this.#remember(this.#count4());
+        return;
       case 0x94: // MEMOIZE
-        return this.#remember(this.#memo.size);
+        this.#remember(this.#memo.size);
+        return;
       case 0x68: // BINGET
-        return this.#recall(this.#byte());
+        this.#recall(this.#byte());
+        return;
       case 0x6a: // LONG_BINGET
-        return this.#recall(this.#count4());
+        this.#recall(this.#count4());
+        return;
       case 0x63: {
         // GLOBAL
         const module = this.#line();
-        return this.#push(this.#global(module, this.#line()));
+        this.#push(this.#global(module, this.#line()));
+        return;
       }
       case 0x93: {
         // STACK_GLOBAL
@@ -259,7 +286,8 @@ class Unpickler {
         const module = this.#pop();
         if (typeof module !== 'string' || typeof name !== 'string')
           throw this.#corrupt('a global has no name');
-        return this.#push(this.#global(module, name));
+        this.#push(this.#global(module, name));
+        return;
       }
       case 0x69: {
         // INST: a call by name in one instruction; torch never writes it.
@@ -267,13 +295,17 @@ class Unpickler {
         throw this.#forbidden(module, this.#line());
       }
       case 0x52: // REDUCE
-        return this.#reduce();
+        this.#reduce();
+        return;
       case 0x81: // NEWOBJ
-        return this.#newObject();
+        this.#newObject();
+        return;
       case 0x62: // BUILD
-        return this.#build();
+        this.#build();
+        return;
       case 0x51: // BINPERSID
-        return this.#push(this.#storage(this.#pop()));
+        this.#push(this.#storage(this.#pop()));
+        return;
       default:
         throw new Problem(
           'checkpoint/forbidden-instruction',
@@ -358,9 +390,9 @@ class Unpickler {
     const type = this.#pop();
     if (!(type instanceof PickleGlobal) || !(args instanceof PickleTuple) || args.items.length > 0)
       throw this.#corrupt('it makes an object of no class');
-    if (type.name === 'collections.OrderedDict') return this.#push(new PickleDict());
-    if (!scriptClass.test(type.name)) throw this.#corrupt(`it makes an object of ${type.name}`);
-    this.#push(new PickleInstance(type.name));
+    const dict = type.name === 'collections.OrderedDict';
+    if (!dict && !scriptClass.test(type.name)) throw this.#corrupt(`it makes an object of ${type.name}`);
+    this.#push(dict ? new PickleDict() : new PickleInstance(type.name));
   }
 
   #build(): void {

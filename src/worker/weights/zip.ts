@@ -249,9 +249,7 @@ function readZip64Extra(file: CheckpointFile, extra: Buffer, entry: ZipEntry): v
 
 /** Nothing is ever written under these names; still, a name that climbs or hides is no tensor archive's. */
 function requirePlainName(file: CheckpointFile, name: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const odd =
-    name === '' || /[\x00-\x1f\x7f\\:\ufffd]/.test(name) || name.split('/').some((part) => part === '..');
+  const odd = name === '' || /[\p{Cc}\\:\ufffd]/u.test(name) || name.split('/').some((part) => part === '..');
   if (odd || name.startsWith('/'))
     throw file.corrupt(`its zip directory holds the unsafe name ${JSON.stringify(name.slice(0, 200))}.`);
 }
