@@ -26,7 +26,9 @@ let interruptions = 0;
 function interrupt(): void {
   interruptions++;
   // Ending the process inside a session's run would abort it with a core dump; windows under way take a moment.
-  process.stderr.write(interruptions === 1 ? '\nstopping after the windows under way …\n' : 'still stopping …\n');
+  process.stderr.write(
+    interruptions === 1 ? '\nstopping after the windows under way …\n' : 'still stopping …\n',
+  );
   controller.abort(new Cancelled());
 }
 process.on('SIGINT', interrupt);
@@ -57,7 +59,9 @@ const door: Console = {
 };
 
 const program = new Command('landscribe')
-  .description('Turns satellite scenes into maps by words: open a large raster, type the classes, get polygons.')
+  .description(
+    'Turns satellite scenes into maps by words: open a large raster, type the classes, get polygons.',
+  )
   .version(version, '--version', 'print the version')
   .helpOption('-h, --help', 'explain a command and its options')
   .option('--debug', 'print the stack of a failure')
@@ -78,7 +82,9 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     if (error.exitCode !== 0 && error.code !== 'commander.help') {
-      process.stderr.write(`landscribe: ${error.message.replace(/^error: /, '').replace(/\s+/g, ' ')} See landscribe --help.\n`);
+      process.stderr.write(
+        `landscribe: ${error.message.replace(/^error: /, '').replace(/\s+/g, ' ')} See landscribe --help.\n`,
+      );
       process.exitCode = misused;
     } else if (error.code === 'commander.help') {
       process.exitCode = misused;

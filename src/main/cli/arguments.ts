@@ -12,18 +12,33 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-export function decimal(least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY): (text: string) => number {
+export function decimal(
+  least = Number.NEGATIVE_INFINITY,
+  most = Number.POSITIVE_INFINITY,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() === '' || !Number.isFinite(value) || value < least || value > most) {
-      const range = Number.isFinite(most) ? ` from ${least} to ${most}` : Number.isFinite(least) ? ` of at least ${least}` : '';
+      const range = Number.isFinite(most)
+        ? ` from ${least} to ${most}`
+        : Number.isFinite(least)
+          ? ` of at least ${least}`
+          : '';
       throw new InvalidArgumentError(`Give a number${range}.`);
     }
     return value;
   };
 }
 
-const memoryUnits: Record<string, number> = { '': 1e6, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, mib: 2 ** 20, gib: 2 ** 30 };
+const memoryUnits: Record<string, number> = {
+  '': 1e6,
+  m: 1e6,
+  mb: 1e6,
+  g: 1e9,
+  gb: 1e9,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
 
 /** Bytes of `4GB`, `1500MB`, or a number of megabytes. */
 export function memorySize(text: string): number {
@@ -47,7 +62,8 @@ export function bandList(text: string): number[] {
 export function resolutionOf(text: string): number | 'native' {
   if (text === 'native') return text;
   const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('Give metres per pixel, or native.');
+  if (!(value > 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError('Give metres per pixel, or native.');
   return value;
 }
 
@@ -56,9 +72,15 @@ export type ExtentArgument = { unit: 'crs' | 'pixels'; box: [number, number, num
 /** `XMIN,YMIN,XMAX,YMAX` in the scene's CRS, or `pixels:COLUMN,ROW,WIDTH,HEIGHT`. */
 export function extentOf(text: string): ExtentArgument {
   const unit = text.startsWith('pixels:') ? 'pixels' : 'crs';
-  const box = text.replace(/^pixels:/, '').split(',').map(decimal()) as [number, number, number, number];
+  const box = text
+    .replace(/^pixels:/, '')
+    .split(',')
+    .map(decimal()) as [number, number, number, number];
   if (box.length !== 4) throw new InvalidArgumentError('Give four numbers: XMIN,YMIN,XMAX,YMAX.');
-  if (unit === 'pixels' && box.some((value, index) => !Number.isInteger(value) || value < (index < 2 ? 0 : 1))) {
+  if (
+    unit === 'pixels' &&
+    box.some((value, index) => !Number.isInteger(value) || value < (index < 2 ? 0 : 1))
+  ) {
     throw new InvalidArgumentError('Give pixels:COLUMN,ROW,WIDTH,HEIGHT in whole pixels.');
   }
   if (unit === 'crs' && (box[0] >= box[2] || box[1] >= box[3])) {

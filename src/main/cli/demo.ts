@@ -13,7 +13,9 @@ interface DemoOptions {
 
 export function demoCommand(door: Console): Command {
   return new Command('demo')
-    .description('Make a synthetic scene, segment it, and show where the results lie. Needs no data and no network.')
+    .description(
+      'Make a synthetic scene, segment it, and show where the results lie. Needs no data and no network.',
+    )
     .option('--out <folder>', 'folder of the scene and the results', 'landscribe-demo')
     .option('--seed <number>', 'which scene', wholeNumber(0), 1)
     .option('--size <pixels>', 'side of the scene in pixels of 0.5 m', wholeNumber(64), 768)

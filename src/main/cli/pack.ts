@@ -23,7 +23,7 @@ function buildCommand(door: Console): Command {
     .description('Turn a CLIP checkpoint, and an upsampler, into a pack: a manifest and ONNX graphs.')
     .requiredOption('--checkpoint <file>', 'CLIP weights: safetensors or a PyTorch file')
     .option('--upsampler <file>', 'SimFeatUp or FeatUp weights (default: none, scores are then interpolated)')
-    .requiredOption('--vocabulary <file>', 'CLIP\'s byte-pair vocabulary, bpe_simple_vocab_16e6.txt.gz')
+    .requiredOption('--vocabulary <file>', "CLIP's byte-pair vocabulary, bpe_simple_vocab_16e6.txt.gz")
     .requiredOption('--out <folder>', 'folder of the pack')
     .addOption(
       new Option(

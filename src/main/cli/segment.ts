@@ -5,7 +5,16 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { type Format, formatNamed } from '../run/output-plan.ts';
-import { bandList, decimal, type ExtentArgument, extentOf, memorySize, resolutionOf, thresholdOf, wholeNumber } from './arguments.ts';
+import {
+  bandList,
+  decimal,
+  type ExtentArgument,
+  extentOf,
+  memorySize,
+  resolutionOf,
+  thresholdOf,
+  wholeNumber,
+} from './arguments.ts';
 import type { Console } from './console.ts';
 
 interface SegmentOptions {
@@ -51,7 +60,10 @@ export function segmentCommand(door: Console): Command {
     .argument('<scene>', 'GeoTIFF, COG, PNG or JPEG')
     .optionsGroup('What to look for:')
     .option('--classes <words>', 'classes and their synonyms: "building,roof,house; road; water,river"')
-    .option('--classes-file <file>', 'the same from a file: one class a line, synonyms by commas, # starts a comment')
+    .option(
+      '--classes-file <file>',
+      'the same from a file: one class a line, synonyms by commas, # starts a comment',
+    )
     .option('--background <name>', 'class that pixels below the threshold fall to (default: they become 0)')
     .option(
       '--threshold <p>',
@@ -66,38 +78,64 @@ export function segmentCommand(door: Console): Command {
     )
     .optionsGroup('How to look:')
     .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK)')
-    .option('--bands <numbers>', 'bands taken as red, green, blue, counted from 1 (default: by their roles, else 1,2,3)', bandList)
+    .option(
+      '--bands <numbers>',
+      'bands taken as red, green, blue, counted from 1 (default: by their roles, else 1,2,3)',
+      bandList,
+    )
     .option(
       '--resolution <metres>',
-      'working resolution in metres per pixel, or native for the scene\'s own pixels (default: the scene\'s own, but not finer than the pack was made for)',
+      "working resolution in metres per pixel, or native for the scene's own pixels (default: the scene's own, but not finer than the pack was made for)",
       resolutionOf,
     )
     .option(
       '--extent <box>',
-      'only this part: XMIN,YMIN,XMAX,YMAX in the scene\'s CRS, or pixels:COLUMN,ROW,WIDTH,HEIGHT (default: the whole scene)',
+      "only this part: XMIN,YMIN,XMAX,YMAX in the scene's CRS, or pixels:COLUMN,ROW,WIDTH,HEIGHT (default: the whole scene)",
       extentOf,
     )
-    .option('--window <pixels>', 'side of a window in working pixels; 0 takes the whole scene as one', wholeNumber(0), 224)
+    .option(
+      '--window <pixels>',
+      'side of a window in working pixels; 0 takes the whole scene as one',
+      wholeNumber(0),
+      224,
+    )
     .option('--stride <pixels>', 'step between windows in working pixels', wholeNumber(1), 112)
     .addOption(
       new Option('--attention <variant>', 'attention of the last layers')
         .choices(['segearth', 'sclip', 'clearclip', 'maskclip', 'clip'])
         .default('segearth'),
     )
-    .option('--last-layers <count>', 'layers that use that attention: 1 for optical scenes, 2 for radar', wholeNumber(1), 1)
+    .option(
+      '--last-layers <count>',
+      'layers that use that attention: 1 for optical scenes, 2 for radar',
+      wholeNumber(1),
+      1,
+    )
     .option('--lambda <factor>', 'weight of the global bias alleviation, no unit', decimal(-10, 10), -0.3)
     .addOption(
-      new Option('--upsampler <name>', 'brings features to full resolution (default: what the pack carries)').choices([
-        'simfeatup',
-        'featup',
-        'none',
-      ]),
+      new Option(
+        '--upsampler <name>',
+        'brings features to full resolution (default: what the pack carries)',
+      ).choices(['simfeatup', 'featup', 'none']),
     )
     .optionsGroup('Polygons:')
-    .option('--min-area <m2>', 'merge pieces smaller than this many square metres into a neighbour (pixels without a CRS)', decimal(0), 0)
-    .option('--simplify <metres>', 'simplify shared borders within this many metres (pixels without a CRS)', decimal(0), 0)
+    .option(
+      '--min-area <m2>',
+      'merge pieces smaller than this many square metres into a neighbour (pixels without a CRS)',
+      decimal(0),
+      0,
+    )
+    .option(
+      '--simplify <metres>',
+      'simplify shared borders within this many metres (pixels without a CRS)',
+      decimal(0),
+      0,
+    )
     .optionsGroup('Output:')
-    .option('--out <name>', 'base name to which each format adds its ending, or a file name (default: SCENE.classes here)')
+    .option(
+      '--out <name>',
+      'base name to which each format adds its ending, or a file name (default: SCENE.classes here)',
+    )
     .option(
       '--format <list>',
       'any of gpkg,geojson,shp,tif; tif is the class map and its confidence (default: by the ending of --out, else gpkg,tif)',
@@ -112,7 +150,12 @@ export function segmentCommand(door: Console): Command {
         .default('cpu'),
     )
     .option('--threads <count>', 'processor threads (default: all)', wholeNumber(1), availableParallelism())
-    .option('--memory <size>', 'memory the run may use, such as 4GB or 1500MB (default: half of this machine\'s)', memorySize, Math.floor(totalmem() / 2))
+    .option(
+      '--memory <size>',
+      "memory the run may use, such as 4GB or 1500MB (default: half of this machine's)",
+      memorySize,
+      Math.floor(totalmem() / 2),
+    )
     .addHelpText('after', examples)
     .action((scene: string, options: SegmentOptions) => segment(door, scene, options));
 }
@@ -179,7 +222,11 @@ async function classesOf(options: SegmentOptions): Promise<ClassEntry[]> {
   if (options.classesFile !== undefined) {
     return parseClassesFile(await readFile(options.classesFile, 'utf8'), options.classesFile);
   }
-  throw new Problem('usage', 'No classes are given.', 'Name them, such as --classes "building,roof; road; water".');
+  throw new Problem(
+    'usage',
+    'No classes are given.',
+    'Name them, such as --classes "building,roof; road; water".',
+  );
 }
 
 /** Thresholds by name as a list in the order of the classes; classes not named get 0. */
@@ -187,7 +234,11 @@ function thresholds(given: SegmentOptions['threshold'], classes: readonly ClassE
   if (typeof given === 'number' || Array.isArray(given)) return given;
   const unknown = Object.keys(given).find((name) => !classes.some((entry) => entry.name === name));
   if (unknown !== undefined) {
-    throw new Problem('usage', `--threshold names "${unknown}", which is none of the classes.`, 'Use the names of --classes.');
+    throw new Problem(
+      'usage',
+      `--threshold names "${unknown}", which is none of the classes.`,
+      'Use the names of --classes.',
+    );
   }
   return classes.map((entry) => given[entry.name] ?? 0);
 }

@@ -3,14 +3,15 @@ import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem, fromRecord, toRecord } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
 import type { FromThread, ToThread } from '../../worker/report/thread-messages.ts';
-import type { TaskName, TaskPiece, TaskReplyOf, TaskRequest } from '../../worker/steps/tasks.ts';
+import type { TaskTable } from '../../worker/steps/task-context.ts';
+import type { Tasks } from '../../worker/steps/tasks.ts';
 
-export interface TaskOptions<Name extends TaskName> {
+export interface TaskOptions<Piece> {
   signal?: AbortSignal | undefined;
   onProgress?: ReportProgress | undefined;
   onNote?: ((text: string) => void) | undefined;
   /** Uses up one piece of the result. The next but `credit` is only sent when its promise is fulfilled. */
-  onPiece?: ((piece: TaskPiece<Name>) => void | Promise<void>) | undefined;
+  onPiece?: ((piece: Piece) => void | Promise<void>) | undefined;
   /** Pieces that may be under way at once. */
   credit?: number;
   /** Ports and buffers inside the request that move to the thread. */
@@ -33,7 +34,7 @@ const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const threadFile = new URL(`../../worker/thread.${ending}`, import.meta.url);
 
 /** One engine thread: tasks go in, progress, pieces and replies come out. Never terminated from outside. */
-export class EngineThread {
+export class EngineThread<Table extends TaskTable<Table> = Tasks> {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   readonly #ended: Promise<void>;
@@ -41,37 +42,39 @@ export class EngineThread {
   #closed = false;
 
   /** @param name shown by debuggers and in the problem of a thread that died */
-  constructor(name: string) {
-    this.#worker = new Worker(threadFile, { name });
+  constructor(name: string, file = threadFile) {
+    this.#worker = new Worker(file, { name });
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#failAll(asProblem(error)));
     this.#worker.on('messageerror', (error) => this.#failAll(asProblem(error)));
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', () => {
         this.#closed = true;
-        this.#failAll(new Problem('engine/ended', `The ${name} thread ended early.`, 'Run the same command again.'));
+        this.#failAll(
+          new Problem('engine/ended', `The ${name} thread ended early.`, 'Run the same command again.'),
+        );
         resolve();
       });
     });
   }
 
   /** The task's reply. Rejects with a `Problem`; with `Cancelled` if the signal fired. */
-  run<Name extends TaskName>(
+  run<Name extends keyof Table & string>(
     task: Name,
-    request: TaskRequest<Name>,
-    options: TaskOptions<Name> = {},
-  ): Promise<TaskReplyOf<Name>> {
+    request: Table[Name]['request'],
+    options: TaskOptions<Table[Name]['piece']> = {},
+  ): Promise<Table[Name]['reply']> {
     const { signal, credit = 2, transfer = [] } = options;
     if (signal?.aborted) return Promise.reject(cancelledBy(signal));
     if (this.#closed) return Promise.reject(new Problem('engine/ended', 'The engine is closed.'));
     const id = this.#nextId++;
-    return new Promise<TaskReplyOf<Name>>((resolve, reject) => {
+    return new Promise<Table[Name]['reply']>((resolve, reject) => {
       const onAbort = () => this.#send({ type: 'cancel', id, problem: toRecord(cancelledBy(signal!)) });
       const settle = () => signal?.removeEventListener('abort', onAbort);
       this.#pending.set(id, {
         resolve: (reply) => {
           settle();
-          resolve(reply as TaskReplyOf<Name>);
+          resolve(reply as Table[Name]['reply']);
         },
         reject: (problem) => {
           settle();

@@ -7,7 +7,13 @@ import { asProblem } from '../../worker/report/problem-record.ts';
 export const formats = ['gpkg', 'geojson', 'shp', 'tif'] as const;
 export type Format = (typeof formats)[number];
 
-const aliases: Record<string, Format> = { geopackage: 'gpkg', json: 'geojson', shapefile: 'shp', tiff: 'tif', geotiff: 'tif' };
+const aliases: Record<string, Format> = {
+  geopackage: 'gpkg',
+  json: 'geojson',
+  shapefile: 'shp',
+  tiff: 'tif',
+  geotiff: 'tif',
+};
 const endings: Record<Format, readonly string[]> = {
   gpkg: ['.gpkg'],
   geojson: ['.geojson', '.json'],
@@ -48,7 +54,8 @@ export function planOutputs(out: string, asked: readonly Format[] | null): Outpu
   }
   const ending = path.extname(name).toLowerCase();
   const byEnding = formats.find((format) => endings[format].includes(ending)) ?? null;
-  const chosen = asked === null || asked.length === 0 ? (byEnding ? [byEnding] : (['gpkg', 'tif'] as const)) : asked;
+  const chosen =
+    asked === null || asked.length === 0 ? (byEnding ? [byEnding] : (['gpkg', 'tif'] as const)) : asked;
   const list = formats.filter((format) => chosen.includes(format));
   if (byEnding && !list.includes(byEnding)) {
     throw new Problem(
@@ -66,7 +73,14 @@ export function planOutputs(out: string, asked: readonly Format[] | null): Outpu
   if (files.geojson) all.push(files.geojson, `${base}.qml`);
   if (files.shp) for (const part of ['shp', 'shx', 'dbf', 'prj', 'cpg', 'qml']) all.push(`${base}.${part}`);
   if (files.tif) all.push(files.tif, `${files.tif}.aux.xml`, confidence!, `${confidence}.aux.xml`);
-  return { formats: list, base, files, confidence, all: [...new Set(all)], partial: `${base}.landscribe-partial` };
+  return {
+    formats: list,
+    base,
+    files,
+    confidence,
+    all: [...new Set(all)],
+    partial: `${base}.landscribe-partial`,
+  };
 }
 
 /**
@@ -81,7 +95,11 @@ export async function prepareOutputs(
   const folder = path.dirname(plan.base);
   const about = await stat(folder).catch(() => null);
   if (!about) {
-    throw new Problem('output/no-folder', `${folder}: the output folder does not exist.`, 'Create it, or change --out.');
+    throw new Problem(
+      'output/no-folder',
+      `${folder}: the output folder does not exist.`,
+      'Create it, or change --out.',
+    );
   }
   if (!about.isDirectory()) {
     throw new Problem('output/no-folder', `${folder}: is not a folder.`, 'Change --out.');
@@ -91,13 +109,21 @@ export async function prepareOutputs(
     const existing = await stat(file).catch(() => null);
     if (!existing) continue;
     if (scene && existing.ino === scene.ino && existing.dev === scene.dev) {
-      throw new Problem('output/is-the-scene', `${file}: the output would replace the scene.`, 'Change --out.');
+      throw new Problem(
+        'output/is-the-scene',
+        `${file}: the output would replace the scene.`,
+        'Change --out.',
+      );
     }
     if (existing.isDirectory()) {
       throw new Problem('output/is-a-folder', `${file}: is a folder.`, 'Change --out.');
     }
     if (!overwrite) {
-      throw new Problem('output/exists', `${file}: exists already.`, 'Give --overwrite to replace it, or change --out.');
+      throw new Problem(
+        'output/exists',
+        `${file}: exists already.`,
+        'Give --overwrite to replace it, or change --out.',
+      );
     }
   }
   const partialExisted = (await lstat(plan.partial).catch(() => null)) !== null;
@@ -106,7 +132,12 @@ export async function prepareOutputs(
     await access(plan.partial);
   } catch (error) {
     const { hint, code } = asProblem(error);
-    const reason = code === 'file/read-only' ? 'the file system is read-only' : code === 'disk/full' ? 'the disk is full' : 'you may not write there';
+    const reason =
+      code === 'file/read-only'
+        ? 'the file system is read-only'
+        : code === 'disk/full'
+          ? 'the disk is full'
+          : 'you may not write there';
     throw new Problem(
       code === 'disk/full' ? code : 'output/not-writable',
       `${folder}: cannot write the output, ${reason}.`,
@@ -123,7 +154,11 @@ export async function removePartial(plan: OutputPlan): Promise<void> {
 }
 
 /** A warning if the outputs might not fit on the disk, or null: class maps compress well, so this is no verdict. */
-export async function diskWarning(plan: OutputPlan, pixels: number, bytesPerPixel: number): Promise<string | null> {
+export async function diskWarning(
+  plan: OutputPlan,
+  pixels: number,
+  bytesPerPixel: number,
+): Promise<string | null> {
   const about = await statfs(path.dirname(plan.base)).catch(() => null);
   if (!about) return null;
   const free = about.bavail * about.bsize;

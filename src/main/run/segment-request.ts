@@ -47,7 +47,10 @@ export const segmentRequest = z.strictObject({
   /** 1-based; null: red, green and blue where the scene says so, else the first three, else the first thrice. */
   bands: z.array(z.int().min(1)).min(1).max(3).nullable().default(null),
   /** Metres per pixel; null: the scene's own, but not finer than the pack's finest. */
-  resolution: z.union([z.literal('native'), z.number().positive()]).nullable().default(null),
+  resolution: z
+    .union([z.literal('native'), z.number().positive()])
+    .nullable()
+    .default(null),
   extent: extent.nullable().default(null),
   /** Working pixels; 0: the whole scene as one window. */
   window: z.int().min(0).max(4096).default(224),

@@ -35,8 +35,16 @@ export function asProblem(error: unknown): Problem {
       return new Problem(ownCode, path ? `${path}: ${what}.` : `${sentence(what)}.`, hint, error);
     }
     if (error.name === 'AbortError') return new Cancelled();
-    if (error instanceof RangeError && /array buffer allocation|invalid (typed )?array length/i.test(error.message)) {
-      return new Problem('system/memory', 'Not enough memory.', 'Lower --memory or close other programs.', error);
+    if (
+      error instanceof RangeError &&
+      /array buffer allocation|invalid (typed )?array length/i.test(error.message)
+    ) {
+      return new Problem(
+        'system/memory',
+        'Not enough memory.',
+        'Lower --memory or close other programs.',
+        error,
+      );
     }
     return new Problem('internal', `Internal error: ${error.message}`, reportHint, error);
   }

@@ -45,7 +45,12 @@ export function packFeatures(features: readonly PolygonFeature[]): FeatureBatch 
 
 /** The buffers to move with `postMessage`. */
 export function batchBuffers(batch: FeatureBatch): ArrayBuffer[] {
-  return [batch.attributes.buffer, batch.ringEnds.buffer, batch.coordinateEnds.buffer, batch.coordinates.buffer];
+  return [
+    batch.attributes.buffer,
+    batch.ringEnds.buffer,
+    batch.coordinateEnds.buffer,
+    batch.coordinates.buffer,
+  ];
 }
 
 /** The polygons again; their rings are views of the batch. */

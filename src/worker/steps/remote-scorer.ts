@@ -11,7 +11,9 @@ interface WindowMessage {
   width: number;
 }
 
-type ScoreMessage = { id: number; scores: Float32Array<ArrayBuffer> } | { id: number; problem: ProblemRecord };
+type ScoreMessage =
+  | { id: number; scores: Float32Array<ArrayBuffer> }
+  | { id: number; problem: ProblemRecord };
 
 /**
  * A scorer in another thread, behind a port. A session's run blocks its thread, so every lane has its own, and the
@@ -20,7 +22,10 @@ type ScoreMessage = { id: number; scores: Float32Array<ArrayBuffer> } | { id: nu
 export class RemoteScorer implements WindowScorer {
   readonly words: number;
   readonly #port: MessagePort;
-  readonly #waiting = new Map<number, { resolve(scores: Float32Array): void; reject(problem: Problem): void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve(scores: Float32Array): void; reject(problem: Problem): void }
+  >();
   #nextId = 0;
   #closed = false;
 
@@ -88,5 +93,9 @@ function ownBuffer(values: Float32Array): Float32Array<ArrayBuffer> {
 }
 
 function laneEnded(): Problem {
-  return new Problem('engine/ended', 'An inference thread ended early.', 'Run the same command again; it resumes.');
+  return new Problem(
+    'engine/ended',
+    'An inference thread ended early.',
+    'Run the same command again; it resumes.',
+  );
 }

@@ -16,3 +16,13 @@ export interface TaskReply<Reply> {
   reply: Reply;
   transfer?: Transferable[];
 }
+
+/** Types of a set of tasks by name. */
+export type TaskTable<Table> = {
+  [Name in keyof Table]: {
+    request: unknown;
+    /** What `emit` hands over while the task runs. */
+    piece: unknown;
+    reply: unknown;
+  };
+};

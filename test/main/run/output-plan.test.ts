@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatNamed, planOutputs, prepareOutputs } from '../../../src/main/run/output-plan.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'landscribe-plan-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('where a run writes', () => {
+  it('adds each format’s ending to a base name', () => {
+    const plan = planOutputs('/maps/out', ['tif', 'shp', 'gpkg', 'geojson']);
+    expect(plan.formats).toEqual(['gpkg', 'geojson', 'shp', 'tif']);
+    expect(plan.files).toEqual({
+      gpkg: '/maps/out.gpkg',
+      geojson: '/maps/out.geojson',
+      shp: '/maps/out.shp',
+      tif: '/maps/out.tif',
+    });
+    expect(plan.confidence).toBe('/maps/out.confidence.tif');
+    expect(plan.partial).toBe('/maps/out.landscribe-partial');
+    expect(plan.all).toContain('/maps/out.dbf');
+  });
+
+  it('lets the ending choose the format', () => {
+    expect(planOutputs('/maps/result.gpkg', null).files).toEqual({ gpkg: '/maps/result.gpkg' });
+    expect(planOutputs('/maps/result.json', null).files).toEqual({ geojson: '/maps/result.json' });
+    expect(planOutputs('/maps/result.json', ['geojson']).files).toEqual({ geojson: '/maps/result.json' });
+    expect(planOutputs('/maps/result', null).formats).toEqual(['gpkg', 'tif']);
+  });
+
+  it('takes an ending that is no format’s as part of the name', () => {
+    expect(planOutputs('/maps/koeln.v2', ['gpkg']).files.gpkg).toBe('/maps/koeln.v2.gpkg');
+    expect(planOutputs('/maps/out.gpkg', ['gpkg', 'tif']).files.tif).toBe('/maps/out.tif');
+  });
+
+  it('refuses an ending that contradicts the format, and a folder’s name', () => {
+    expect(() => planOutputs('/maps/out.gpkg', ['geojson'])).toThrow(/gpkg.*geojson/);
+    expect(() => planOutputs('/maps/', null)).toThrow(/file name/);
+  });
+
+  it('knows formats by their other names', () => {
+    expect(['gpkg', 'GeoPackage', ' shapefile', 'json', 'tiff', 'dxf'].map(formatNamed)).toEqual([
+      'gpkg',
+      'gpkg',
+      'shp',
+      'geojson',
+      'tif',
+      null,
+    ]);
+  });
+});
+
+describe('before any work', () => {
+  const scene = () => path.join(folder, 'scene.tif');
+  beforeEach(() => writeFileSync(scene(), 'scene'));
+
+  it('refuses what exists, names it, and leaves nothing behind', async () => {
+    const plan = planOutputs(path.join(folder, 'out'), ['gpkg', 'shp']);
+    writeFileSync(path.join(folder, 'out.dbf'), '');
+    await expect(prepareOutputs(plan, scene(), false)).rejects.toMatchObject({
+      code: 'output/exists',
+      message: expect.stringContaining('out.dbf'),
+      hint: expect.stringContaining('--overwrite'),
+    });
+    expect(readdirSync(folder).sort()).toEqual(['out.dbf', 'scene.tif']);
+    await prepareOutputs(plan, scene(), true);
+  });
+
+  it('never replaces the scene, not even when told to overwrite', async () => {
+    const plan = planOutputs(path.join(folder, 'scene'), ['tif']);
+    await expect(prepareOutputs(plan, scene(), true)).rejects.toMatchObject({ code: 'output/is-the-scene' });
+  });
+
+  it('refuses a folder that is missing or a file', async () => {
+    const missing = planOutputs(path.join(folder, 'a', 'out'), ['gpkg']);
+    await expect(prepareOutputs(missing, scene(), false)).rejects.toMatchObject({ code: 'output/no-folder' });
+    const inFile = planOutputs(path.join(scene(), 'out'), ['gpkg']);
+    await expect(prepareOutputs(inFile, scene(), false)).rejects.toMatchObject({ code: 'output/no-folder' });
+    mkdirSync(path.join(folder, 'out.gpkg'));
+    const folderThere = planOutputs(path.join(folder, 'out'), ['gpkg']);
+    await expect(prepareOutputs(folderThere, scene(), true)).rejects.toMatchObject({
+      code: 'output/is-a-folder',
+    });
+  });
+
+  it('says whether an earlier run left something to resume', async () => {
+    const plan = planOutputs(path.join(folder, 'out'), ['gpkg']);
+    expect(await prepareOutputs(plan, scene(), false)).toEqual({ partialExisted: false });
+    expect(await prepareOutputs(plan, scene(), false)).toEqual({ partialExisted: true });
+  });
+});
