@@ -1,0 +1,75 @@
+import { Random } from './random.ts';
+
+/** The look of a scene: land, season, light and camera. */
+export interface Style {
+  climate: 'temperate' | 'arid';
+  season: 'spring' | 'summer' | 'autumn' | 'winter';
+  /** Shares of the scene's districts; what is left becomes fields (temperate) or sand (arid). */
+  residential: number;
+  industrial: number;
+  forest: number;
+  /** Meadow, park, bare soil. */
+  open: number;
+  water: 'none' | 'river' | 'lake' | 'both';
+  /** Degrees clockwise from north, where the light comes from. */
+  sunAzimuth: number;
+  /** Degrees above the horizon. */
+  sunElevation: number;
+  /** 0-0.3: share of air light. */
+  haze: number;
+  /** Factor on the distance from mid-grey. */
+  contrast: number;
+  saturation: number;
+  /** Added to red and taken from blue, -0.06 … 0.06. */
+  warmth: number;
+  /** Factor on all values. */
+  exposure: number;
+  /** Standard deviation of the sensor's point spread, pixels. */
+  blur: number;
+  /** Standard deviation of the sensor's noise, 8-bit levels. */
+  noise: number;
+}
+
+/** Temperate early summer with every class in view. */
+export const demoStyle: Style = {
+  climate: 'temperate',
+  season: 'summer',
+  residential: 0.3,
+  industrial: 0.12,
+  forest: 0.16,
+  open: 0.16,
+  water: 'both',
+  sunAzimuth: 158,
+  sunElevation: 44,
+  haze: 0.05,
+  contrast: 1.05,
+  saturation: 1,
+  warmth: 0,
+  exposure: 1.06,
+  blur: 0.55,
+  noise: 2.2,
+};
+
+/** A style drawn by seed from a wide range of lands, seasons and cameras. */
+export function randomStyle(seed: number): Style {
+  const random = new Random(seed).fork('style');
+  const arid = random.chance(0.35);
+  return {
+    climate: arid ? 'arid' : 'temperate',
+    season: random.pick(['spring', 'summer', 'autumn', 'winter']),
+    residential: random.range(0.1, 0.6),
+    industrial: random.range(0, 0.3),
+    forest: arid ? random.range(0, 0.06) : random.range(0, 0.3),
+    open: random.range(0.05, 0.3),
+    water: random.pick(['none', 'river', 'lake', 'both', 'both']),
+    sunAzimuth: random.range(105, 255),
+    sunElevation: random.range(28, 65),
+    haze: random.range(0, 0.2) * random.next(),
+    contrast: random.range(0.85, 1.3),
+    saturation: random.range(0.6, 1.25),
+    warmth: random.range(-0.04, 0.04),
+    exposure: random.range(0.85, 1.3),
+    blur: random.range(0.35, 0.95),
+    noise: random.range(0.8, 5),
+  };
+}

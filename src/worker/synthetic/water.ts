@@ -1,0 +1,118 @@
+import { fractalNoise } from './noise.ts';
+import type { Random } from './random.ts';
+import type { Style } from './style.ts';
+
+/** Metres to the nearest shore, negative in the water, bounded by `farFromWater`; and which water it is. */
+export interface Waters {
+  river: Float32Array;
+  lake: Float32Array;
+}
+
+export const farFromWater = 60;
+
+/** Draws the course of a river and the shore of a lake, both on the far side of the scene from the town. */
+export function drawWaters(
+  random: Random,
+  width: number,
+  height: number,
+  resolution: number,
+  town: readonly [number, number],
+  style: Style,
+): Waters {
+  const length = width * height;
+  const river = new Float32Array(length).fill(farFromWater);
+  const lake = new Float32Array(length).fill(farFromWater);
+  const w = width * resolution;
+  const h = height * resolution;
+  const size = Math.min(w, h);
+  // Unit vector from the town across the middle of the scene.
+  let ax = w / 2 - town[0];
+  let ay = h / 2 - town[1];
+  const distance = Math.hypot(ax, ay);
+  if (distance < 1) [ax, ay] = [1, 0];
+  else [ax, ay] = [ax / distance, ay / distance];
+
+  const hasRiver = style.water === 'river' || style.water === 'both';
+  if (hasRiver) {
+    const offset = size * random.range(0.22, 0.36);
+    const halfWidth = Math.min(random.range(5, 20), size / 14);
+    const reach = Math.hypot(w, h);
+    const waves = [1, 2, 3].map((order) => ({
+      length: random.range(260, 520) / order,
+      height: (random.range(0.04, 0.08) * Math.min(size, 700)) / order,
+      phase: random.range(0, 2 * Math.PI),
+    }));
+    let last: [number, number] | null = null;
+    for (let s = -reach; s <= reach; s += 5) {
+      let side = offset;
+      for (const wave of waves) side += wave.height * Math.sin((2 * Math.PI * s) / wave.length + wave.phase);
+      const x = w / 2 + ax * side - ay * s;
+      const y = h / 2 + ay * side + ax * s;
+      const half = halfWidth * (1 + 0.18 * Math.sin(s / 47 + waves[0]!.phase));
+      if (last) nearSegment(river, width, height, resolution, last[0], last[1], x, y, half);
+      last = [x, y];
+    }
+  }
+  if (style.water === 'lake' || style.water === 'both') {
+    const radius = size * random.range(0.07, 0.12) * (hasRiver ? 1 : 1.5);
+    const side = hasRiver ? -size * random.range(0.0, 0.1) : size * random.range(0.15, 0.3);
+    const s = (random.chance(0.5) ? 1 : -1) * size * random.range(0.24, 0.34);
+    const cx = Math.min(Math.max(w / 2 + ax * side - ay * s, radius), w - radius);
+    const cy = Math.min(Math.max(h / 2 + ay * side + ax * s, radius), h - radius);
+    const lobes = [2, 3, 5].map((order) => ({
+      order,
+      height: random.range(0.06, 0.2) / Math.sqrt(order - 1),
+      phase: random.range(0, 2 * Math.PI),
+    }));
+    for (let row = 0; row < height; row++) {
+      const dy = (row + 0.5) * resolution - cy;
+      for (let column = 0; column < width; column++) {
+        const dx = (column + 0.5) * resolution - cx;
+        const d = Math.hypot(dx, dy);
+        if (d > radius * 2 + farFromWater) continue;
+        const angle = Math.atan2(dy, dx);
+        let shore = 1;
+        for (const lobe of lobes) shore += lobe.height * Math.sin(lobe.order * angle + lobe.phase);
+        lake[row * width + column] = Math.min(farFromWater, d - radius * shore);
+      }
+    }
+  }
+  const ragged = fractalNoise(random, width, height, 14 / resolution, 3);
+  for (let i = 0; i < length; i++) {
+    river[i]! += ragged[i]! * 0.8;
+    lake[i]! += ragged[i]! * 0.8;
+  }
+  return { river, lake };
+}
+
+/** Lowers `field` to the distance from a segment less `half`. */
+function nearSegment(
+  field: Float32Array,
+  width: number,
+  height: number,
+  resolution: number,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  half: number,
+): void {
+  const reach = half + farFromWater / 2;
+  const firstColumn = Math.max(0, Math.floor((Math.min(x0, x1) - reach) / resolution));
+  const lastColumn = Math.min(width - 1, Math.ceil((Math.max(x0, x1) + reach) / resolution));
+  const firstRow = Math.max(0, Math.floor((Math.min(y0, y1) - reach) / resolution));
+  const lastRow = Math.min(height - 1, Math.ceil((Math.max(y0, y1) + reach) / resolution));
+  const ex = x1 - x0;
+  const ey = y1 - y0;
+  const squared = ex * ex + ey * ey || 1;
+  for (let row = firstRow; row <= lastRow; row++) {
+    const py = (row + 0.5) * resolution - y0;
+    for (let column = firstColumn; column <= lastColumn; column++) {
+      const px = (column + 0.5) * resolution - x0;
+      const t = Math.min(Math.max((px * ex + py * ey) / squared, 0), 1);
+      const d = Math.sqrt((px - t * ex) ** 2 + (py - t * ey) ** 2) - half;
+      const i = row * width + column;
+      if (d < field[i]!) field[i] = d;
+    }
+  }
+}
