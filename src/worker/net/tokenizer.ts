@@ -27,8 +27,12 @@ const specialTokens = 2;
 const startText = '<|startoftext|>';
 const endText = '<|endoftext|>';
 
-/** Words of a cleaned prompt: special tokens, English clitics, letters, single digits, anything else but spaces. */
-const words = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^ \p{L}\p{N}]+/gu;
+/**
+ * Words of a cleaned prompt: special tokens, English clitics, letters, single digits, anything else but spaces. The
+ * reference ignores case, which makes ſ an s and U+0345, whose capital is a letter, a letter.
+ */
+const words =
+  /<\|startoftext\|>|<\|endoftext\|>|'[sſ]|'t|'re|'ve|'m|'ll|'d|[\p{L}\u0345]+|\p{N}|[^ \p{L}\p{N}\u0345]+/gu;
 
 /**
  * CLIP's byte-level BPE from the text of `bpe_simple_vocab_16e6.txt` or another vocabulary of the same layout: a
