@@ -40,6 +40,7 @@ export const kind = {
   ploughed: 17,
   soil: 18,
   sand: 19,
+  sea: 20,
 } as const;
 
 export const syntheticKinds: readonly Kind[] = [
@@ -62,6 +63,7 @@ export const syntheticKinds: readonly Kind[] = [
   { id: kind.ploughed, name: 'ploughed field', classId: 6 },
   { id: kind.soil, name: 'bare soil', classId: 7 },
   { id: kind.sand, name: 'sand', classId: 7 },
+  { id: kind.sea, name: 'sea', classId: 5 },
 ];
 
 /** Class id of every kind id, for mapping a whole plane. */

@@ -64,7 +64,7 @@ export function generateScene(request: SceneRequest): SyntheticScene {
   };
   const layout = planLayout(random.fork('layout'), width * resolution, height * resolution, style);
   const terrain = new Terrain(random.fork('terrain'), layout, width, height, resolution);
-  const waters = drawWaters(random.fork('water'), width, height, resolution, layout.town, style);
+  const waters = drawWaters(random.fork('water'), width, height, resolution, layout.town, terrain, style);
   const canvas = createCanvas(width, height, resolution);
   paintGround(random.fork('ground'), canvas, terrain, waters, style);
   paintBuildings(random.fork('buildings'), canvas, terrain, style, sun);

@@ -40,9 +40,9 @@ export function paintGround(
   // Rows finer than two pixels would only alias.
   const combVisible = Math.min(1, 0.5 / resolution);
   const riverColour = random.pick([
-    [0.24, 0.3, 0.27],
-    [0.3, 0.33, 0.26],
-    [0.17, 0.25, 0.29],
+    [0.2, 0.28, 0.28],
+    [0.25, 0.3, 0.26],
+    [0.16, 0.25, 0.29],
   ]);
   const lakeColour = random.pick(
     arid
@@ -117,15 +117,22 @@ export function paintGround(
           if (water < 3) elevation[i] = 3.5;
         }
       } else if (water < 0) {
-        what = river < lake ? kind.river : kind.lake;
-        const colour = river < lake ? riverColour : lakeColour;
+        what = river >= lake ? kind.lake : style.water === 'coast' ? kind.sea : kind.river;
+        // Where a river enters a lake, one colour passes into the other.
+        const lakeShare = what === kind.sea ? 1 : Math.min(1, Math.max(0, (river - lake) / 12 + 0.5));
         // Bottom shows through near the shore.
-        const shallow = Math.exp(water / (river < lake ? 2.2 : 4)) * 0.55;
+        const shallow = Math.exp(water / (2.2 + 2.8 * lakeShare)) * 0.55;
         const tone = 1 + 0.07 * n0 + 0.03 * n1 + 0.035 * grain[i]!;
-        r = colour[0]! * tone * (1 - shallow) + bankColour[0]! * shallow * 0.75;
-        g = colour[1]! * tone * (1 - shallow) + bankColour[1]! * shallow * 0.8;
-        b = colour[2]! * tone * (1 - shallow) + bankColour[2]! * shallow * 0.75;
-      } else if (water < 2.5 + 1.5 * n1 && water < farFromWater / 2) {
+        r =
+          (riverColour[0]! + (lakeColour[0]! - riverColour[0]!) * lakeShare) * tone * (1 - shallow) +
+          bankColour[0]! * shallow * 0.75;
+        g =
+          (riverColour[1]! + (lakeColour[1]! - riverColour[1]!) * lakeShare) * tone * (1 - shallow) +
+          bankColour[1]! * shallow * 0.8;
+        b =
+          (riverColour[2]! + (lakeColour[2]! - riverColour[2]!) * lakeShare) * tone * (1 - shallow) +
+          bankColour[2]! * shallow * 0.75;
+      } else if (water < 3.5 + 1.5 * n1 && water < farFromWater / 2) {
         what = arid ? kind.sand : kind.meadow;
         const tone = 1 + 0.08 * n1 + 0.1 * n2 - 0.2 * Math.exp(-water / 0.8);
         r = bankColour[0]! * tone;

@@ -146,7 +146,8 @@ function assignDistricts(
     for (const district of order) {
       if (wanted <= 0) break;
       // A sliver at the edge of the scene would use up the share without being seen.
-      if (district.seen < total * 0.02 && share < 1) continue;
+      if (district.seen < total * 0.02) continue;
+      if (wanted < district.seen * 0.4 && wanted < share * total) break;
       uses[district.index] = use;
       free.delete(district);
       wanted -= district.seen;
@@ -339,8 +340,8 @@ const crops: Record<Style['season'], readonly { ground: number; colour: Colour; 
 };
 
 const grass: Record<Style['season'], Colour> = {
-  spring: [0.36, 0.46, 0.25],
-  summer: [0.42, 0.48, 0.28],
+  spring: [0.36, 0.44, 0.26],
+  summer: [0.42, 0.47, 0.29],
   autumn: [0.46, 0.46, 0.3],
   winter: [0.47, 0.45, 0.32],
 };
@@ -384,8 +385,8 @@ function parcelOf(random: Random, cell: Cell, use: Use, style: Style): Parcel {
     }
     case 'meadow':
       return set({
-        coarse: 0.09,
-        medium: 0.06,
+        coarse: 0.06,
+        medium: 0.05,
         fine: 0.07,
         rowSpacing: random.chance(0.4) ? random.range(3, 6) : 0,
         rowStrength: 0.02,
@@ -415,8 +416,8 @@ function parcelOf(random: Random, cell: Cell, use: Use, style: Style): Parcel {
       return set({
         ground: sand ? kind.sand : kind.soil,
         colour: vary(random, base, 0.08),
-        coarse: 0.09,
-        medium: 0.07,
+        coarse: 0.055,
+        medium: 0.045,
         fine: 0.05,
         rowSpacing: random.chance(0.35) ? random.range(4, 9) : 0,
         rowStrength: 0.012,

@@ -10,7 +10,8 @@ export interface Style {
   forest: number;
   /** Meadow, park, bare soil. */
   open: number;
-  water: 'none' | 'river' | 'lake' | 'both';
+  /** `both`: a river and a lake. */
+  water: 'none' | 'river' | 'lake' | 'both' | 'coast';
   /** Degrees clockwise from north, where the light comes from. */
   sunAzimuth: number;
   /** Degrees above the horizon. */
@@ -34,18 +35,18 @@ export interface Style {
 export const demoStyle: Style = {
   climate: 'temperate',
   season: 'summer',
-  residential: 0.3,
-  industrial: 0.12,
-  forest: 0.16,
-  open: 0.16,
+  residential: 0.26,
+  industrial: 0.1,
+  forest: 0.14,
+  open: 0.1,
   water: 'both',
   sunAzimuth: 158,
   sunElevation: 44,
   haze: 0.05,
-  contrast: 1.05,
-  saturation: 1,
+  contrast: 1,
+  saturation: 0.92,
   warmth: 0,
-  exposure: 1.06,
+  exposure: 1.14,
   blur: 0.55,
   noise: 2.2,
 };
@@ -57,16 +58,16 @@ export function randomStyle(seed: number): Style {
   return {
     climate: arid ? 'arid' : 'temperate',
     season: random.pick(['spring', 'summer', 'autumn', 'winter']),
-    residential: random.range(0.1, 0.6),
-    industrial: random.range(0, 0.3),
+    residential: random.range(0.08, 0.5),
+    industrial: random.range(0, 0.25),
     forest: arid ? random.range(0, 0.06) : random.range(0, 0.3),
-    open: random.range(0.05, 0.3),
-    water: random.pick(['none', 'river', 'lake', 'both', 'both']),
+    open: random.range(0.04, 0.22),
+    water: random.pick(['none', 'river', 'lake', 'both', 'coast']),
     sunAzimuth: random.range(105, 255),
     sunElevation: random.range(28, 65),
     haze: random.range(0, 0.2) * random.next(),
     contrast: random.range(0.85, 1.3),
-    saturation: random.range(0.6, 1.25),
+    saturation: random.range(0.35, 1.15),
     warmth: random.range(-0.04, 0.04),
     exposure: random.range(0.85, 1.3),
     blur: random.range(0.35, 0.95),

@@ -139,7 +139,7 @@ export function paintTrees(
           : parcel.use === 'apartments'
             ? 0.005
             : parcel.use === 'meadow'
-              ? 0.0006
+              ? random.pick([0, 0.0001, 0.0005])
               : parcel.use === 'yard'
                 ? 0.0008
                 : parcel.use === 'bare'

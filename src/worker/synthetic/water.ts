@@ -1,6 +1,8 @@
 import { fractalNoise } from './noise.ts';
+import { cellCentre } from './partition.ts';
 import type { Random } from './random.ts';
 import type { Style } from './style.ts';
+import type { Place, Terrain } from './terrain.ts';
 
 /** Metres to the nearest shore, negative in the water, bounded by `farFromWater`; and which water it is. */
 export interface Waters {
@@ -10,13 +12,14 @@ export interface Waters {
 
 export const farFromWater = 60;
 
-/** Draws the course of a river and the shore of a lake, both on the far side of the scene from the town. */
+/** Draws the course of a river or a coast on the far side of the scene from the town, and a lake in an open parcel. */
 export function drawWaters(
   random: Random,
   width: number,
   height: number,
   resolution: number,
   town: readonly [number, number],
+  terrain: Terrain,
   style: Style,
 ): Waters {
   const length = width * height;
@@ -53,27 +56,50 @@ export function drawWaters(
       last = [x, y];
     }
   }
-  if (style.water === 'lake' || style.water === 'both') {
-    const radius = size * random.range(0.07, 0.12) * (hasRiver ? 1 : 1.5);
-    const side = hasRiver ? -size * random.range(0.0, 0.1) : size * random.range(0.15, 0.3);
-    const s = (random.chance(0.5) ? 1 : -1) * size * random.range(0.24, 0.34);
-    const cx = Math.min(Math.max(w / 2 + ax * side - ay * s, radius), w - radius);
-    const cy = Math.min(Math.max(h / 2 + ay * side + ax * s, radius), h - radius);
-    const lobes = [2, 3, 5].map((order) => ({
-      order,
-      height: random.range(0.06, 0.2) / Math.sqrt(order - 1),
+  if (style.water === 'coast') {
+    const offset = size * random.range(0.02, 0.34);
+    const waves = [1, 2, 4].map((order) => ({
+      length: random.range(380, 700) / order,
+      height: (random.range(0.02, 0.1) * Math.min(size, 700)) / order,
       phase: random.range(0, 2 * Math.PI),
     }));
     for (let row = 0; row < height; row++) {
-      const dy = (row + 0.5) * resolution - cy;
+      const dy = (row + 0.5) * resolution - h / 2;
       for (let column = 0; column < width; column++) {
-        const dx = (column + 0.5) * resolution - cx;
-        const d = Math.hypot(dx, dy);
-        if (d > radius * 2 + farFromWater) continue;
-        const angle = Math.atan2(dy, dx);
-        let shore = 1;
-        for (const lobe of lobes) shore += lobe.height * Math.sin(lobe.order * angle + lobe.phase);
-        lake[row * width + column] = Math.min(farFromWater, d - radius * shore);
+        const dx = (column + 0.5) * resolution - w / 2;
+        const s = dy * ax - dx * ay;
+        let shore = offset;
+        for (const wave of waves)
+          shore += wave.height * Math.sin((2 * Math.PI * s) / wave.length + wave.phase);
+        river[row * width + column] = Math.min(farFromWater, shore - dx * ax - dy * ay);
+      }
+    }
+  }
+  if (style.water === 'lake' || style.water === 'both') {
+    const bed = lakeBed(
+      random,
+      terrain,
+      w,
+      h,
+      (x, y) => river[Math.floor(y / resolution) * width + Math.floor(x / resolution)]!,
+    );
+    if (bed) {
+      const lobes = [2, 3, 5].map((order) => ({
+        order,
+        height: random.range(0.04, 0.14) / Math.sqrt(order - 1),
+        phase: random.range(0, 2 * Math.PI),
+      }));
+      for (let row = 0; row < height; row++) {
+        const dy = (row + 0.5) * resolution - bed.y;
+        for (let column = 0; column < width; column++) {
+          const dx = (column + 0.5) * resolution - bed.x;
+          const d = Math.hypot(dx, dy);
+          if (d > bed.radius * 2 + farFromWater) continue;
+          const angle = Math.atan2(dy, dx);
+          let shore = 1;
+          for (const lobe of lobes) shore += lobe.height * Math.sin(lobe.order * angle + lobe.phase);
+          lake[row * width + column] = Math.min(farFromWater, d - bed.radius * shore);
+        }
       }
     }
   }
@@ -83,6 +109,31 @@ export function drawWaters(
     lake[i]! += ragged[i]! * 0.8;
   }
   return { river, lake };
+}
+
+/** The roomiest of a few open parcels in view, so that no road has to cross the lake: its centre and a radius that fits. */
+function lakeBed(
+  random: Random,
+  terrain: Terrain,
+  w: number,
+  h: number,
+  riverAt: (x: number, y: number) => number,
+): { x: number; y: number; radius: number } | null {
+  const place: Place = { parcel: 0, first: 0, second: 0, firstEdge: 0, secondEdge: 0, along: 0 };
+  const beds: { x: number; y: number; radius: number }[] = [];
+  for (const parcel of terrain.parcels) {
+    if (parcel.use !== 'field' && parcel.use !== 'meadow' && parcel.use !== 'bare' && parcel.use !== 'forest')
+      continue;
+    const [px, py] = cellCentre(parcel.cell);
+    const [x, y] = terrain.fromPlan(px, py);
+    terrain.locate(px, py, place);
+    const radius = Math.min(place.first * 0.85, Math.min(w, h) * 0.13);
+    if (x > 0 && y > 0 && x < w && y < h && radius > 8 && riverAt(x, y) > radius * 0.9)
+      beds.push({ x, y, radius });
+  }
+  if (beds.length === 0) return null;
+  beds.sort((a, b) => b.radius - a.radius);
+  return beds[random.integer(Math.min(beds.length, 3))]!;
 }
 
 /** Lowers `field` to the distance from a segment less `half`. */
