@@ -151,7 +151,9 @@ export class Graph {
     } else if (factor < 1) {
       const divisor = Math.round(1 / factor);
       value = this.apply('Div', [value, this.integers([divisor])]);
-      symbol = symbol.endsWith(`*${divisor}`) ? symbol.slice(0, -`*${divisor}`.length) : `${symbol}/${divisor}`;
+      symbol = symbol.endsWith(`*${divisor}`)
+        ? symbol.slice(0, -`*${divisor}`.length)
+        : `${symbol}/${divisor}`;
     }
     if (offset !== 0) {
       value = this.apply('Add', [value, this.integers([offset])]);

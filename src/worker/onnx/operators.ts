@@ -177,12 +177,11 @@ export function convolution(
   ]);
 }
 
-/** Mean over non-overlapping `factor × factor` squares of `[N, C, H, W]`. */
-export function averagePool(graph: Graph, x: Value, factor: number, sizes: readonly [Dimension, Dimension]): Value {
-  if (factor === 1) return x;
-  return graph.apply('AveragePool', [x], { kernel_shape: [factor, factor], strides: [factor, factor] }, [
-    x.shape[0]!,
-    x.shape[1]!,
-    ...sizes,
-  ]);
+export function reduceMinimum(graph: Graph, x: Value, axes: readonly number[], keep = true): Value {
+  return graph.apply('ReduceMin', [x], { axes, keepdims: keep ? 1 : 0 });
+}
+
+/** Parts of the given lengths along `axis`. */
+export function split(graph: Graph, x: Value, axis: number, lengths: readonly number[]): Value[] {
+  return graph.split(x, axis, lengths);
 }

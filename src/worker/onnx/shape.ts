@@ -150,6 +150,7 @@ const rules: Record<string, Rule> = {
   ReduceSum: reduction,
   ReduceMean: reduction,
   ReduceMax: reduction,
+  ReduceMin: reduction,
   ReduceSumSquare: reduction,
 };
 

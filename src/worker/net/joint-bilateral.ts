@@ -1,0 +1,338 @@
+import type { Graph, Size, Value } from '../onnx/graph.ts';
+import {
+  absolute,
+  add,
+  cast,
+  clip,
+  concat,
+  divide,
+  expand,
+  exponential,
+  floor,
+  gather,
+  gelu,
+  less,
+  lessOrEqual,
+  matmul,
+  maximum,
+  minimum,
+  multiply,
+  range,
+  reduceSum,
+  softmax,
+  subtract,
+  transpose,
+  unsqueeze,
+  where,
+} from '../onnx/operators.ts';
+import type { Parameters } from './parameters.ts';
+
+/**
+ * One learned joint bilateral step (SimFeatUp, arXiv 2410.01768 §3.3; FeatUp, arXiv 2403.10516): features double their
+ * resolution under kernels made from the image alone.
+ *
+ * The work is arranged in square blocks of target pixels. A block's range products are one matrix product of its
+ * pixels against their common neighbourhood. The bicubic doubling and the reflection at the border are folded into the
+ * kernels, which then weigh the *source* pixels around the block directly, so that applying them to any number of
+ * channels is one matrix product per block and nothing is ever held at 121 times the image.
+ */
+export interface BilateralGeometry {
+  /** Kernel radius in target pixels: 5 for JBU_One, 3 for JBU_Stack. */
+  radius: number;
+  /**
+   * Whether the spatial kernel may be added inside the softmax. Equal to multiplying and renormalising unless the sum
+   * meets its lower clamp of 1e-7, which a spatial sigma ≥ 0.32 excludes.
+   */
+  spatialInSoftmax: boolean;
+}
+
+/** Pixels of a block's side, by step: each divides the target's size, which is a multiple of 2^step. */
+export function blockSide(step: number): number {
+  return Math.min(2 ** step, 8);
+}
+
+/**
+ * A step's kernels over source pixels, block by block, and where the blocks lie. Block order: blocks row by row, a
+ * block's pixels column by column.
+ */
+export interface BlockKernels {
+  /** `[blocks, block², support²]`. */
+  weights: Value;
+  /** Flat indices of the source pixels under each block, int64 `[blocks, support²]`. */
+  support: Value;
+  blockRows: Size;
+  blockColumns: Size;
+  block: number;
+}
+
+/** Rows (or columns) of blocks of one step, with everything that hangs on one axis only. */
+interface Axis {
+  /** Length of the target axis, pixels. */
+  target: Size;
+  blocks: Size;
+  /** Target pixels around each block, reflected into the image: int64 `[blocks, block + 2·radius]`. */
+  neighbours: Value;
+  /** Source pixels under each block, clamped into the source: int64 `[blocks, support]`. */
+  support: Value;
+  /** Bicubic weight of each source pixel for each kernel position: float `[blocks, block, 2·radius + 1, support]`. */
+  fold: Value;
+}
+
+/** Offset of the first and number of the source pixels that a block's kernels reach through bicubic doubling. */
+function supportRange(block: number, radius: number): { first: number; length: number } {
+  const first = Math.floor(-radius / 2 - 0.25) - 1;
+  const last = Math.floor((block - 1 + radius) / 2 - 0.25) + 2;
+  return { first, length: last - first + 1 };
+}
+
+function blockAxis(graph: Graph, source: Size, block: number, radius: number): Axis {
+  const target = graph.scaleSize(source, 2);
+  const blocks = graph.scaleSize(target, 1 / block);
+  const { first, length } = supportRange(block, radius);
+  const starts = cast(graph, range(graph, blocks), 'float32');
+  const limit = (size: Size) => {
+    const value = cast(graph, graph.sizeValue(size), 'float32');
+    return subtract(graph, value, graph.scalar(1));
+  };
+  const steps = (count: number, offset: number) =>
+    graph.constant(
+      Float32Array.from({ length: count }, (_, i) => i + offset),
+      [1, count],
+      'offsets',
+    );
+
+  const targetStarts = unsqueeze(graph, multiply(graph, starts, graph.scalar(block)), [1]);
+  const unreflected = add(graph, targetStarts, steps(block + 2 * radius, -radius));
+  const last = limit(target);
+  const neighbours = subtract(
+    graph,
+    last,
+    absolute(graph, subtract(graph, last, absolute(graph, unreflected))),
+  );
+
+  const sourceStarts = unsqueeze(graph, multiply(graph, starts, graph.scalar(block / 2)), [1]);
+  const unclamped = add(graph, sourceStarts, steps(length, first));
+  const support = minimum(graph, maximum(graph, unclamped, graph.scalar(0)), limit(source));
+
+  // Kernel position u of pixel i in a block is the block's neighbour i + u.
+  const diameter = 2 * radius + 1;
+  const positions = graph.constant(
+    BigInt64Array.from({ length: block * diameter }, (_, k) =>
+      BigInt(Math.floor(k / diameter) + (k % diameter)),
+    ),
+    [block, diameter],
+    'kernel_positions',
+  );
+  const kernelTargets = gather(graph, neighbours, positions, 1);
+  const sampled = subtract(graph, multiply(graph, kernelTargets, graph.scalar(0.5)), graph.scalar(0.25));
+  const distance = absolute(
+    graph,
+    subtract(graph, unsqueeze(graph, sampled, [3]), unsqueeze(graph, unclamped, [1, 2])),
+  );
+  return {
+    target,
+    blocks,
+    neighbours: cast(graph, neighbours, 'int64'),
+    support: cast(graph, support, 'int64'),
+    fold: cubicWeight(graph, distance),
+  };
+}
+
+/** Keys' cubic convolution kernel with a = -0.75, of a distance ≥ 0 in source pixels. */
+function cubicWeight(graph: Graph, distance: Value): Value {
+  const a = -0.75;
+  const polynomial = (c3: number, c2: number, c1: number, c0: number) => {
+    const scalar = (number: number) => graph.scalar(number);
+    let value = add(graph, multiply(graph, distance, scalar(c3)), scalar(c2));
+    value = add(graph, multiply(graph, value, distance), scalar(c1));
+    return add(graph, multiply(graph, value, distance), scalar(c0));
+  };
+  const near = polynomial(a + 2, -(a + 3), 0, 1);
+  const far = polynomial(a, -5 * a, 8 * a, -4 * a);
+  const outer = where(graph, less(graph, distance, graph.scalar(2)), far, graph.scalar(0));
+  return where(graph, lessOrEqual(graph, distance, graph.scalar(1)), near, outer);
+}
+
+/** Flat indices `[rows · columns, a · b]` of every pair of a block's rows `[rows, a]` and columns `[columns, b]`. */
+function pairIndices(graph: Graph, rows: Value, columns: Value, width: Size, count: Size): Value {
+  const scaled = multiply(graph, rows, graph.sizeValue(width));
+  const all = add(graph, unsqueeze(graph, scaled, [1, 3]), unsqueeze(graph, columns, [0, 2]));
+  const [, , a, b] = all.shape;
+  return graph.reshape(all, [count, (a as number) * (b as number)]);
+}
+
+/**
+ * Kernels of one step. `image` is the normalised image `[1, 3, H, W]`; the source has `rows × columns` pixels and the
+ * target twice as many along each side. `prefix` names the step's parameters (`up`, `up1`, …).
+ */
+export function blockKernels(
+  graph: Graph,
+  parameters: Parameters,
+  prefix: string,
+  geometry: BilateralGeometry,
+  image: Value,
+  rows: Size,
+  columns: Size,
+  block: number,
+): BlockKernels {
+  const { radius } = geometry;
+  const diameter = 2 * radius + 1;
+  const taps = diameter * diameter;
+  const pixels = block * block;
+  const y = graph.scope('rows', () => blockAxis(graph, rows, block, radius));
+  const x = graph.scope('columns', () => blockAxis(graph, columns, block, radius));
+  const blocks = graph.multiplySizes(y.blocks, x.blocks);
+
+  // Guidance in channel-last order, its pixels in block order.
+  const guidance = graph.scope('guidance', () => pooledGuidance(graph, image, y.target, x.target));
+  const inBlocks = (flat: Value): Value => {
+    const channels = flat.shape[1] as number;
+    const apart = graph.reshape(flat, [y.blocks, block, x.blocks, block, channels]);
+    return graph.reshape(transpose(graph, apart, [0, 2, 3, 1, 4]), [blocks, pixels, channels]);
+  };
+  const range = graph.scope('range', () => {
+    const hidden = gelu(
+      graph,
+      add(
+        graph,
+        matmul(graph, guidance, parameters.matrix(`${prefix}.range_proj.0.weight`)),
+        parameters.tensor(`${prefix}.range_proj.0.bias`),
+      ),
+    );
+    const projected = add(
+      graph,
+      matmul(graph, hidden, parameters.matrix(`${prefix}.range_proj.1.weight`)),
+      parameters.tensor(`${prefix}.range_proj.1.bias`),
+    );
+    const temperature = clip(graph, exponential(graph, parameters.tensor(`${prefix}.range_temp`)), 1e-4, 1e4);
+    const centres = multiply(graph, inBlocks(projected), temperature);
+    const around = gather(graph, projected, pairIndices(graph, y.neighbours, x.neighbours, x.target, blocks));
+    const side = block + 2 * radius;
+    const products = matmul(graph, centres, transpose(graph, around, [0, 2, 1]));
+    const positions = windowPositions(graph, block, radius);
+    const flat = graph.reshape(products, [blocks, pixels * side * side]);
+    const own = expand(graph, positions, [blocks, pixels * taps]);
+    return graph.reshape(graph.apply('GatherElements', [flat, own], { axis: 1 }), [blocks, pixels, taps]);
+  });
+  const kernel = graph.scope('kernel', () => combineKernels(graph, parameters, prefix, geometry, range));
+  const corrected = graph.scope('fixup', () => {
+    const all = graph.scaleSize(blocks, pixels);
+    const flat = graph.reshape(kernel, [all, taps]);
+    const joined = concat(graph, [flat, graph.reshape(inBlocks(guidance), [all, 3])], 1);
+    const hidden = gelu(
+      graph,
+      add(
+        graph,
+        matmul(graph, joined, parameters.matrix(`${prefix}.fixup_proj.0.weight`)),
+        parameters.tensor(`${prefix}.fixup_proj.0.bias`),
+      ),
+    );
+    const tenth = graph.scalar(0.1);
+    const weight = multiply(graph, parameters.matrix(`${prefix}.fixup_proj.1.weight`), tenth);
+    const bias = multiply(graph, parameters.tensor(`${prefix}.fixup_proj.1.bias`), tenth);
+    return add(graph, flat, add(graph, matmul(graph, hidden, weight), bias));
+  });
+
+  return graph.scope('fold', () => {
+    const length = x.support.shape[1] as number;
+    // Columns first, a block column's rows together, so that this product is not tiny; then rows.
+    const kernels = graph.reshape(corrected, [y.blocks, x.blocks, block, block * diameter, diameter]);
+    const byColumn = matmul(graph, kernels, unsqueeze(graph, x.fold, [0]));
+    const apart = graph.reshape(byColumn, [y.blocks, x.blocks, block, block, diameter, length]);
+    const rowFold = unsqueeze(graph, transpose(graph, y.fold, [0, 1, 3, 2]), [1, 2]);
+    const folded = matmul(graph, rowFold, apart);
+    return {
+      weights: graph.reshape(folded, [blocks, pixels, length * length]),
+      support: pairIndices(graph, y.support, x.support, columns, blocks),
+      blockRows: y.blocks,
+      blockColumns: x.blocks,
+      block,
+    };
+  });
+}
+
+/** Positions of each pixel's own window in the flat products `[pixels · side²]` of its block: int32 `[1, …]`. */
+function windowPositions(graph: Graph, block: number, radius: number): Value {
+  const side = block + 2 * radius;
+  const diameter = 2 * radius + 1;
+  const positions = new Int32Array(block * block * diameter * diameter);
+  let at = 0;
+  for (let column = 0; column < block; column++) {
+    for (let row = 0; row < block; row++) {
+      const start = (column * block + row) * side * side;
+      for (let u = 0; u < diameter; u++) {
+        for (let v = 0; v < diameter; v++) positions[at++] = start + (row + u) * side + column + v;
+      }
+    }
+  }
+  return graph.constant(positions, [1, positions.length], 'window_positions');
+}
+
+/** Softmax over the range products times the Gaussian of the distance, renormalised: `[blocks, pixels, taps]`. */
+function combineKernels(
+  graph: Graph,
+  parameters: Parameters,
+  prefix: string,
+  geometry: BilateralGeometry,
+  range: Value,
+): Value {
+  const diameter = 2 * geometry.radius + 1;
+  const squared = Float32Array.from({ length: diameter * diameter }, (_, tap) => {
+    const u = Math.floor(tap / diameter) / geometry.radius - 1;
+    const v = (tap % diameter) / geometry.radius - 1;
+    return u * u + v * v;
+  });
+  const sigma = parameters.tensor(`${prefix}.sigma_spatial`);
+  const exponent = divide(
+    graph,
+    graph.constant(
+      squared.map((value) => -value / 2),
+      [squared.length],
+      'negative_half_squared_distance',
+    ),
+    multiply(graph, sigma, sigma),
+  );
+  if (geometry.spatialInSoftmax) return softmax(graph, add(graph, range, exponent));
+  const product = multiply(graph, softmax(graph, range), exponential(graph, exponent));
+  return divide(graph, product, clip(graph, reduceSum(graph, product, [2]), 1e-7, null));
+}
+
+/** The image pooled to the target's size, pixels in rows, channels last: `[target rows · target columns, 3]`. */
+function pooledGuidance(graph: Graph, image: Value, rows: Size, columns: Size): Value {
+  const pooled = adaptivePool(graph, image, rows, columns);
+  const count = graph.multiplySizes(rows, columns);
+  return transpose(graph, graph.reshape(pooled, [3, count]), [1, 0]);
+}
+
+/** Adaptive average pool of `[1, 3, H, W]`: output i is the mean of inputs ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉ - 1. */
+function adaptivePool(graph: Graph, image: Value, rows: Size, columns: Size): Value {
+  const heights = poolingMatrix(graph, graph.sizeOf(image, 2), rows);
+  const widths = poolingMatrix(graph, graph.sizeOf(image, 3), columns);
+  return matmul(graph, matmul(graph, heights, image), transpose(graph, widths, [1, 0]));
+}
+
+function poolingMatrix(graph: Graph, from: Size, to: Size): Value {
+  const float = (size: Size) => cast(graph, graph.sizeValue(size), 'float32');
+  const outputs = unsqueeze(graph, cast(graph, range(graph, to), 'float32'), [1]);
+  const inputs = unsqueeze(graph, cast(graph, range(graph, from), 'float32'), [0]);
+  const product = multiply(graph, outputs, float(from));
+  const start = floor(graph, divide(graph, product, float(to)));
+  const next = divide(graph, add(graph, product, float(from)), float(to));
+  const end = graph.apply('Neg', [floor(graph, graph.apply('Neg', [next]))]);
+  const inside = graph.apply('And', [lessOrEqual(graph, start, inputs), less(graph, inputs, end)]);
+  const weight = cast(graph, inside, 'float32');
+  return divide(graph, weight, subtract(graph, end, start));
+}
+
+/** Applies a step's kernels to `source` `[source pixels, C]`: `[blocks, block², C]`, pixels in block order. */
+export function applyKernels(graph: Graph, kernels: BlockKernels, source: Value): Value {
+  return matmul(graph, kernels.weights, gather(graph, source, kernels.support));
+}
+
+/** Pixels in block order to rows: `[blocks, block², C]` to `[pixels, C]`. */
+export function unblock(graph: Graph, kernels: BlockKernels, values: Value, channels: Size): Value {
+  const { block, blockRows, blockColumns } = kernels;
+  const apart = graph.reshape(values, [blockRows, blockColumns, block, block, channels]);
+  const count = graph.scaleSize(graph.multiplySizes(blockRows, blockColumns), block * block);
+  return graph.reshape(transpose(graph, apart, [0, 3, 1, 2, 4]), [count, channels]);
+}

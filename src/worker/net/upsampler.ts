@@ -1,0 +1,205 @@
+import { dimensionOf, Graph, type Size, type Value } from '../onnx/graph.ts';
+import {
+  add,
+  clip,
+  divide,
+  matmul,
+  multiply,
+  reduceSumSquare,
+  slice,
+  squareRoot,
+  subtract,
+  transpose,
+} from '../onnx/operators.ts';
+import {
+  applyKernels,
+  type BilateralGeometry,
+  type BlockKernels,
+  blockKernels,
+  blockSide,
+  unblock,
+} from './joint-bilateral.ts';
+import type { Parameters } from './parameters.ts';
+
+/** SimFeatUp shares one step; FeatUp's stack has four of its own. */
+export type UpsamplerKind = 'jbu_one' | 'jbu_stack';
+
+export interface UpsamplerGeometry {
+  kind: UpsamplerKind;
+  /** Side of an encoder's patch, pixels. */
+  patch: number;
+  /** Whether every step's spatial sigma allows the short form (see `BilateralGeometry`). */
+  spatialInSoftmax: boolean;
+}
+
+/** Parameter prefix of each doubling, first to last: SimFeatUp doubles until a patch is covered, FeatUp four times. */
+export function upsamplerSteps(kind: UpsamplerKind, patch: number): string[] {
+  if (kind === 'jbu_stack') return ['up1', 'up2', 'up3', 'up4'];
+  return Array.from({ length: Math.ceil(Math.log2(patch)) }, () => 'up');
+}
+
+export function kernelRadius(kind: UpsamplerKind): number {
+  return kind === 'jbu_one' ? 5 : 3;
+}
+
+/** Upsampled pixels per token along each side. */
+export function upsamplerFactor(kind: UpsamplerKind, patch: number): number {
+  return 2 ** upsamplerSteps(kind, patch).length;
+}
+
+/**
+ * Prepares a window's tokens for upsampling. The last map of both upsamplers, y + 0.1·(W·y + b), is linear in the
+ * channels and so is applied to the tokens here, all but its constant 0.1·b, which follows the kernels.
+ *
+ * `tokens` `[N, D]` and `words` `[Q, D]` (normalised embeddings) to
+ * - `features` `[N, D]`: the mapped tokens, and `shift` `[1, D]`: 0.1·b;
+ * - `gram` `[N + 1, N + 1]`: inner products of the mapped tokens and the shift;
+ * - `scores` `[N, Q + 1]`: inner products of the mapped tokens with every word and with the shift;
+ * - `shift_scores` `[1, Q]`: inner products of the shift with every word.
+ */
+export function projectionGraph(embedding: number, parametersOf: (graph: Graph) => Parameters): Graph {
+  const graph = new Graph('upsampler-projection');
+  const parameters = parametersOf(graph);
+  const tokens = graph.input('tokens', 'float32', ['tokens', embedding]);
+  const words = graph.input('words', 'float32', ['words', embedding]);
+  const { mapped, shift } = mapTokens(graph, parameters, tokens);
+  const rows = graph.apply('Concat', [mapped, shift], { axis: 0 }, ['tokens+1', embedding]);
+  const targets = graph.apply('Concat', [words, shift], { axis: 0 }, ['words+1', embedding]);
+  graph.output('features', mapped);
+  graph.output('shift', shift);
+  graph.output('gram', matmul(graph, rows, transpose(graph, rows, [1, 0])));
+  graph.output('scores', matmul(graph, mapped, transpose(graph, targets, [1, 0])));
+  graph.output('shift_scores', matmul(graph, shift, transpose(graph, words, [1, 0])));
+  return graph;
+}
+
+function mapTokens(graph: Graph, parameters: Parameters, tokens: Value): { mapped: Value; shift: Value } {
+  const tenth = graph.scalar(0.1);
+  const weight = multiply(graph, parameters.matrix('fixup_proj.weight'), tenth);
+  const bias = parameters.tensor('fixup_proj.bias');
+  return {
+    mapped: add(graph, tokens, matmul(graph, tokens, weight)),
+    shift: graph.reshape(multiply(graph, bias, tenth), [1, bias.shape[0] as number]),
+  };
+}
+
+/** The kernels of every step, first to last, for `image` `[1, 3, H, W]`. */
+export function upsamplerKernels(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: UpsamplerGeometry,
+  image: Value,
+): BlockKernels[] {
+  const bilateral: BilateralGeometry = {
+    radius: kernelRadius(geometry.kind),
+    spatialInSoftmax: geometry.spatialInSoftmax,
+  };
+  let rows = graph.scaleSize(graph.sizeOf(image, 2), 1 / geometry.patch);
+  let columns = graph.scaleSize(graph.sizeOf(image, 3), 1 / geometry.patch);
+  return upsamplerSteps(geometry.kind, geometry.patch).map((prefix, index) => {
+    const kernels = graph.scope(`step${index + 1}`, () =>
+      blockKernels(graph, parameters, prefix, bilateral, image, rows, columns, blockSide(index + 1)),
+    );
+    rows = graph.scaleSize(rows, 2);
+    columns = graph.scaleSize(columns, 2);
+    return kernels;
+  });
+}
+
+/** Upsamples `source` `[N, C]` through all steps; the result is still in the last step's blocks. */
+function upsampleToBlocks(
+  graph: Graph,
+  steps: readonly BlockKernels[],
+  source: Value,
+  channels: Size,
+): Value {
+  let values = source;
+  steps.forEach((kernels, index) => {
+    if (index > 0) values = unblock(graph, steps[index - 1]!, values, channels);
+    values = applyKernels(graph, kernels, values);
+  });
+  return values;
+}
+
+/**
+ * The whole upsampler: `image` `[1, 3, H, W]` and `tokens` `[N, D]` to `features` `[pixels, D]`, pixels in rows of
+ * W / patch · factor.
+ */
+export function upsampledFeaturesGraph(
+  geometry: UpsamplerGeometry,
+  embedding: number,
+  parametersOf: (graph: Graph) => Parameters,
+): Graph {
+  const graph = new Graph('upsampler-features');
+  const parameters = parametersOf(graph);
+  const image = graph.input('image', 'float32', [1, 3, 'height', 'width']);
+  const tokens = graph.input('tokens', 'float32', ['tokens', embedding]);
+  const steps = upsamplerKernels(graph, parameters, geometry, image);
+  const { mapped, shift } = mapTokens(graph, parameters, tokens);
+  const blocks = upsampleToBlocks(graph, steps, mapped, embedding);
+  graph.output('features', add(graph, unblock(graph, steps.at(-1)!, blocks, embedding), shift));
+  return graph;
+}
+
+/**
+ * Upsampling straight to scores: only the words' channels and as many coordinates as the tokens span are upsampled.
+ *
+ * `image` `[1, 3, H, W]`, `basis` `[N, R]` (coordinates of the mapped tokens in an orthonormal basis, so that the norm
+ * of any combination is that of its coordinates), `scores` `[N, Q + 1]` and `shift_scores` `[1, Q]` of the projection
+ * graph, `shift_norm` `[1]` (squared norm of the shift), `global` `[1, Q]` (λ·cls·words, added after normalisation) to
+ * `logits` `[Q, pixels]`.
+ */
+export function upsampledLogitsGraph(
+  geometry: UpsamplerGeometry,
+  parametersOf: (graph: Graph) => Parameters,
+): Graph {
+  const graph = new Graph('upsampler-logits');
+  const parameters = parametersOf(graph);
+  const image = graph.input('image', 'float32', [1, 3, 'height', 'width']);
+  const basis = graph.input('basis', 'float32', ['tokens', 'rank']);
+  const scores = graph.input('scores', 'float32', ['tokens', 'words+1']);
+  const shiftScores = graph.input('shift_scores', 'float32', [1, 'words']);
+  const shiftNorm = graph.input('shift_norm', 'float32', [1]);
+  const global = graph.input('global', 'float32', [1, 'words']);
+  const steps = upsamplerKernels(graph, parameters, geometry, image);
+
+  const source = graph.apply('Concat', [basis, scores], { axis: 1 }, ['tokens', 'channels']);
+  const upsampled = graph.scope('upsampling', () =>
+    upsampleToBlocks(graph, steps, source, graph.sizeOf(source, 1)),
+  );
+  const logits = graph.scope('head', () => {
+    const count = graph.sizeOf(scores, 1);
+    const products = lastChannels(graph, upsampled, count);
+    const shiftProduct = slice(graph, products, 2, -1, null, 1);
+    const words = slice(graph, products, 2, 0, -1, 'words');
+    // The basis' share of the squares is all but the words'.
+    const coordinates = subtract(
+      graph,
+      reduceSumSquare(graph, upsampled, [2]),
+      reduceSumSquare(graph, products, [2]),
+    );
+    const squared = add(
+      graph,
+      add(graph, coordinates, multiply(graph, shiftProduct, graph.scalar(2))),
+      shiftNorm,
+    );
+    const norm = squareRoot(graph, clip(graph, squared, 1e-20, null));
+    const normalised = divide(graph, add(graph, words, shiftScores), norm);
+    const flat = unblock(graph, steps.at(-1)!, add(graph, normalised, global), graph.sizeOf(shiftScores, 1));
+    return transpose(graph, flat, [1, 0]);
+  });
+  graph.output('logits', logits);
+  return graph;
+}
+
+/** The last `count` channels of `[…, C]`. */
+function lastChannels(graph: Graph, x: Value, count: Size): Value {
+  const start = graph.apply('Neg', [graph.sizeValue(count)]);
+  const shape = [...x.shape.slice(0, -1), dimensionOf(count)];
+  return graph.apply(
+    'Slice',
+    [x, start, graph.integers([2 ** 31 - 1], 'to'), graph.integers([x.shape.length - 1], 'axes')],
+    {},
+    shape,
+  );
+}

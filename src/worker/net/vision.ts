@@ -1,0 +1,199 @@
+import { Graph, type Value } from '../onnx/graph.ts';
+import {
+  add,
+  cast,
+  concat,
+  convolution,
+  divide,
+  equal,
+  expand,
+  layerNorm,
+  matmul,
+  reduceMinimum,
+  slice,
+  transpose,
+  where,
+} from '../onnx/operators.ts';
+import { type AttentionName, denseAttention } from './attention.ts';
+import type { Parameters } from './parameters.ts';
+import { type Activation, Block, type Heads } from './transformer.ts';
+
+export interface VisionGeometry {
+  width: number;
+  layers: number;
+  heads: number;
+  /** Side of a patch, pixels. */
+  patch: number;
+  /** Patches along each side of the image that the positional embedding was trained for. */
+  grid: number;
+}
+
+/**
+ * CLIP's image encoder: `image` `[B, 3, H, W]`, normalised, H and W multiples of the patch, to `tokens`
+ * `[B, H/patch · W/patch, embedding]` and `cls` `[B, embedding]`, both after `ln_post` and the projection.
+ *
+ * The last `lastLayers` blocks are opened as SegEarth-OV does: their attentions' outputs are summed, without residual
+ * and MLP, while `x` steps through the ordinary blocks beside (arXiv 2410.01768 §3.4; for `clip` nothing is opened).
+ * `cls` is position 0 of that same output.
+ */
+export function visionGraph(
+  geometry: VisionGeometry,
+  activation: Activation,
+  attention: AttentionName,
+  lastLayers: number,
+  parametersOf: (graph: Graph) => Parameters,
+): Graph {
+  const graph = new Graph(`vision-${attention}-${lastLayers}`);
+  const parameters = parametersOf(graph);
+  const image = graph.input('image', 'float32', ['batch', 3, 'height', 'width']);
+  let x = embedPatches(graph, parameters, geometry, image);
+
+  const opened = attention === 'clip' ? 0 : lastLayers;
+  let sum: Value | null = null;
+  for (let layer = 0; layer < geometry.layers; layer++) {
+    const block = new Block(
+      graph,
+      parameters,
+      `visual.transformer.resblocks.${layer}`,
+      geometry.heads,
+      activation,
+    );
+    const heads: Heads = block.heads(x);
+    if (layer >= geometry.layers - opened && attention !== 'clip') {
+      const dense = block.attend(denseAttention[attention](graph, heads), heads.value);
+      sum = sum === null ? dense : add(graph, sum, dense);
+      if (layer === geometry.layers - 1) break;
+    }
+    x = block.step(x, heads);
+  }
+  const { tokens, cls } = projectTokens(graph, parameters, sum ?? x);
+  graph.output('tokens', tokens);
+  graph.output('cls', cls);
+  return graph;
+}
+
+/** Class token and patches with their positions, after `ln_pre`: `[B, 1 + N, width]`. */
+export function embedPatches(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: VisionGeometry,
+  image: Value,
+): Value {
+  return graph.scope('visual.embedding', () => {
+    const { patch, width } = geometry;
+    const batch = graph.sizeOf(image, 0);
+    const rows = graph.scaleSize(graph.sizeOf(image, 2), 1 / patch);
+    const columns = graph.scaleSize(graph.sizeOf(image, 3), 1 / patch);
+    const dimension = (size: typeof rows) => (typeof size === 'number' ? size : size.symbol);
+    const patches = convolution(graph, image, parameters.tensor('visual.conv1.weight'), patch, [
+      dimension(rows),
+      dimension(columns),
+    ]);
+    const count = graph.multiplySizes(rows, columns);
+    const tokens = transpose(graph, graph.reshape(patches, [batch, width, count]), [0, 2, 1]);
+    const cls = expand(graph, parameters.tensor('visual.class_embedding'), [batch, 1, width]);
+    const positions = positionalEmbedding(graph, parameters, geometry, rows, columns);
+    const x = add(graph, concatTokens(graph, cls, tokens), positions);
+    return layerNorm(
+      graph,
+      x,
+      parameters.tensor('visual.ln_pre.weight'),
+      parameters.tensor('visual.ln_pre.bias'),
+    );
+  });
+}
+
+function concatTokens(graph: Graph, cls: Value, tokens: Value): Value {
+  const count = tokens.shape[1]!;
+  const total = typeof count === 'number' ? count + 1 : `${count}+1`;
+  return graph.apply('Concat', [cls, tokens], { axis: 1 }, [tokens.shape[0]!, total, tokens.shape[2]!]);
+}
+
+/**
+ * The positional embedding for any token grid, `[1 + N, width]`: bicubic (a = -0.75) with the scale (target + 0.1) /
+ * source in both the size and the sample coordinates, as the authors' program; untouched for the trained grid.
+ */
+function positionalEmbedding(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: VisionGeometry,
+  rows: ReturnType<Graph['sizeOf']>,
+  columns: ReturnType<Graph['sizeOf']>,
+): Value {
+  return graph.scope('positions', () => {
+    const { grid, width } = geometry;
+    const all = parameters.tensor('visual.positional_embedding');
+    if (rows === grid && columns === grid) return all;
+    const target = cast(
+      graph,
+      concat(graph, [graph.sizeValue(rows), graph.sizeValue(columns)], 0),
+      'float32',
+    );
+    const trained = graph.constant(new Float32Array([grid, grid]), [2], 'trained_grid');
+    const unchanged = reduceMinimum(graph, cast(graph, equal(graph, target, trained), 'float32'), [0]);
+    const offset = where(
+      graph,
+      equal(graph, unchanged, graph.scalar(1)),
+      graph.scalar(0),
+      graph.constant(new Float32Array([0.1]), [1], 'scale_offset'),
+    );
+    const scales = concat(
+      graph,
+      [
+        graph.constant(new Float32Array([1, 1]), [2], 'unscaled'),
+        divide(graph, add(graph, target, offset), trained),
+      ],
+      0,
+    );
+    const cls = slice(graph, all, 0, 0, 1);
+    const patches = slice(graph, all, 0, 1, null);
+    const plane = transpose(graph, graph.reshape(patches, [1, grid, grid, width]), [0, 3, 1, 2]);
+    const count = graph.multiplySizes(rows, columns);
+    const resized = graph.apply(
+      'Resize',
+      [plane, null, scales],
+      {
+        mode: 'cubic',
+        coordinate_transformation_mode: 'half_pixel',
+        cubic_coeff_a: { float: -0.75 },
+      },
+      [
+        1,
+        width,
+        typeof rows === 'number' ? rows : rows.symbol,
+        typeof columns === 'number' ? columns : columns.symbol,
+      ],
+    );
+    const flat = transpose(graph, graph.reshape(resized, [width, count]), [1, 0]);
+    const total = flat.shape[0]!;
+    return graph.apply('Concat', [cls, flat], { axis: 0 }, [
+      typeof total === 'number' ? total + 1 : `${total}+1`,
+      width,
+    ]);
+  });
+}
+
+/** `ln_post` and the projection: class token and patch tokens apart. */
+export function projectTokens(graph: Graph, parameters: Parameters, x: Value): { tokens: Value; cls: Value } {
+  return graph.scope('visual.projection', () => {
+    const normed = layerNorm(
+      graph,
+      x,
+      parameters.tensor('visual.ln_post.weight'),
+      parameters.tensor('visual.ln_post.bias'),
+    );
+    const projected = matmul(graph, normed, parameters.tensor('visual.proj'));
+    const embedding = projected.shape[2]!;
+    const first = slice(graph, projected, 1, 0, 1);
+    const total = projected.shape[1]!;
+    const tokens = slice(
+      graph,
+      projected,
+      1,
+      1,
+      null,
+      typeof total === 'string' && total.endsWith('+1') ? total.slice(0, -2) : undefined,
+    );
+    return { tokens, cls: graph.reshape(first, [graph.sizeOf(projected, 0), embedding as number]) };
+  });
+}
