@@ -29,10 +29,10 @@ const endText = '<|endoftext|>';
 
 /**
  * Words of a cleaned prompt: special tokens, English clitics, letters, single digits, anything else but spaces. The
- * reference ignores case, which makes ſ an s and U+0345, whose capital is a letter, a letter.
+ * reference ignores case, which makes ſ an s and drops U+0345, a mark whose capital is a letter.
  */
 const words =
-  /<\|startoftext\|>|<\|endoftext\|>|'[sſ]|'t|'re|'ve|'m|'ll|'d|[\p{L}\u0345]+|\p{N}|[^ \p{L}\p{N}\u0345]+/gu;
+  /<\|startoftext\|>|<\|endoftext\|>|'[sſ]|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^ \p{L}\p{N}\u0345]+/gu;
 
 /**
  * CLIP's byte-level BPE from the text of `bpe_simple_vocab_16e6.txt` or another vocabulary of the same layout: a
