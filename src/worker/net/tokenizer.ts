@@ -32,7 +32,7 @@ const endText = '<|endoftext|>';
  * reference ignores case, which makes ſ an s and drops U+0345, a mark whose capital is a letter.
  */
 const words =
-  /<\|startoftext\|>|<\|endoftext\|>|'[sſ]|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^ \p{L}\p{N}\u0345]+/gu;
+  /<\|startoftext\|>|<\|endoftext\|>|'[sſ]|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|(?:(?!\u0345)[^ \p{L}\p{N}])+/gu;
 
 /**
  * CLIP's byte-level BPE from the text of `bpe_simple_vocab_16e6.txt` or another vocabulary of the same layout: a
