@@ -223,8 +223,8 @@ export class GeoTiffWriter {
     this.#pending = [];
   }
 
-  /** Writes the directory, makes everything safe on the disk and gives the file its name; the journal goes. */
-  async finish(description: GeoTiffDescription): Promise<void> {
+  /** Writes the directory and makes everything safe on the disk; the file keeps its unfinished name. */
+  async seal(description: GeoTiffDescription): Promise<void> {
     const { path, partPath } = this.layout;
     try {
       const start = this.#length + (this.#length % 2);
@@ -244,6 +244,15 @@ export class GeoTiffWriter {
       await this.#handle.write(pointer, 0, pointer.length, this.#big ? 8 : 4);
       await this.#handle.sync();
       await this.close();
+    } catch (error) {
+      throw storageProblem(error, partPath);
+    }
+  }
+
+  /** Gives the sealed file its name; the journal goes. */
+  async publish(): Promise<void> {
+    const { path, partPath } = this.layout;
+    try {
       await rename(partPath, path);
       await rm(journalPath(partPath), { force: true });
       await syncFolder(dirname(path));
