@@ -220,7 +220,7 @@ async function classesOf(options: SegmentOptions): Promise<ClassEntry[]> {
   const { parseClasses, parseClassesFile } = await import('../../worker/classmap/classes.ts');
   if (options.classes !== undefined) return parseClasses(options.classes);
   if (options.classesFile !== undefined) {
-    return parseClassesFile(await readFile(options.classesFile, 'utf8'), options.classesFile);
+    return parseClassesFile(await readFile(options.classesFile, 'utf8'));
   }
   throw new Problem(
     'usage',

@@ -1,0 +1,65 @@
+import { Problem } from '../report/problem.ts';
+import { applyAffine, clipWindow, type Grid, invertAffine, type Window } from './grid.ts';
+
+/** A part of a raster: x minimum, y minimum, x maximum, y maximum in its CRS, or column, row, width, height in pixels. */
+export interface Extent {
+  unit: 'crs' | 'pixels';
+  box: readonly [number, number, number, number];
+}
+
+/** Closer to a pixel's edge than this (pixels), a box ends at the edge: coordinates carry rounding. */
+const snap = 1e-3;
+
+/**
+ * The pixels that the extent touches, inside the raster. On a rotated grid, the pixels around the box's corners.
+ * Throws `Problem` where the extent lies outside.
+ */
+export function extentWindow(grid: Grid, extent: Extent): Window {
+  const window = extent.unit === 'pixels' ? pixelBox(extent.box) : boxPixels(grid, extent.box);
+  const clipped = clipWindow(window, grid.width, grid.height);
+  if (clipped.width > 0 && clipped.height > 0) return clipped;
+  throw new Problem(
+    'scene/outside-extent',
+    `The extent ${extent.box.join(',')} does not touch the scene, which covers ${coverage(grid, extent.unit)}.`,
+    'Give --extent in the coordinates that landscribe info prints.',
+  );
+}
+
+function pixelBox([column, row, width, height]: Extent['box']): Window {
+  return { column, row, width, height };
+}
+
+function boxPixels(grid: Grid, [left, bottom, right, top]: Extent['box']): Window {
+  const inverse = invertAffine(grid.transform);
+  const corners = [
+    [left, bottom],
+    [left, top],
+    [right, bottom],
+    [right, top],
+  ].map(([x, y]) => applyAffine(inverse, x!, y!));
+  const columns = corners.map(([column]) => column);
+  const rows = corners.map(([, row]) => row);
+  const column = Math.floor(Math.min(...columns) + snap);
+  const row = Math.floor(Math.min(...rows) + snap);
+  return {
+    column,
+    row,
+    width: Math.ceil(Math.max(...columns) - snap) - column,
+    height: Math.ceil(Math.max(...rows) - snap) - row,
+  };
+}
+
+function coverage(grid: Grid, unit: Extent['unit']): string {
+  if (unit === 'pixels') return `0,0,${grid.width},${grid.height}`;
+  const corners = [
+    [0, 0],
+    [grid.width, 0],
+    [0, grid.height],
+    [grid.width, grid.height],
+  ].map(([column, row]) => applyAffine(grid.transform, column!, row!));
+  const xs = corners.map(([x]) => x);
+  const ys = corners.map(([, y]) => y);
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]
+    .map((value) => Number(value.toPrecision(10)))
+    .join(',');
+}
