@@ -27,11 +27,12 @@ export function applyAffine(transform: Affine, column: number, row: number): [nu
   ];
 }
 
-/** The affine that takes coordinates back to fractional columns and rows, or null for a degenerate transform. */
-export function invertAffine(transform: Affine): Affine | null {
+/** The affine that takes coordinates back to fractional columns and rows. Throws for a transform without an inverse. */
+export function invertAffine(transform: Affine): Affine {
   const [x0, xColumn, xRow, y0, yColumn, yRow] = transform;
   const determinant = xColumn * yRow - xRow * yColumn;
-  if (!Number.isFinite(determinant) || determinant === 0) return null;
+  if (!Number.isFinite(determinant) || determinant === 0)
+    throw new RangeError(`no inverse of ${transform.join(' ')}`);
   const a = yRow / determinant;
   const b = -xRow / determinant;
   const c = -yColumn / determinant;

@@ -1,7 +1,8 @@
 /** What GDAL's XML metadata tag says about a file's bands, by 0-based sample. */
 export interface BandMetadata {
   names: Map<number, string>;
-  roles: Map<number, string>;
+  /** GDAL's colour interpretation in lower case: `red`, `alpha`, `undefined`, … */
+  interpretations: Map<number, string>;
   /** Bands whose samples mean value · scale + offset. */
   scaled: number[];
 }
@@ -25,7 +26,7 @@ export function roleOfName(name: string): string | null {
 
 /** Parses the GDAL_METADATA tag; unknown items are left alone. */
 export function parseBandMetadata(xml: string): BandMetadata {
-  const result: BandMetadata = { names: new Map(), roles: new Map(), scaled: [] };
+  const result: BandMetadata = { names: new Map(), interpretations: new Map(), scaled: [] };
   for (const match of xml.matchAll(/<Item\s+([^<>]{0,400})>([^<]{0,2000})<\/Item>/g)) {
     const attributes = match[1]!;
     const sample = /\bsample="(\d{1,5})"/.exec(attributes)?.[1];
@@ -34,10 +35,8 @@ export function parseBandMetadata(xml: string): BandMetadata {
     const role = /\brole="([^"]*)"/.exec(attributes)?.[1];
     const value = unescapeXml(match[2]!).trim();
     if (role === 'description' && value !== '') result.names.set(band, value);
-    else if (role === 'colorinterp') {
-      const known = roleOfName(value);
-      if (known !== null) result.roles.set(band, known);
-    } else if ((role === 'scale' && Number(value) !== 1) || (role === 'offset' && Number(value) !== 0)) {
+    else if (role === 'colorinterp') result.interpretations.set(band, value.toLowerCase());
+    else if ((role === 'scale' && Number(value) !== 1) || (role === 'offset' && Number(value) !== 0)) {
       if (!result.scaled.includes(band)) result.scaled.push(band);
     }
   }

@@ -77,11 +77,41 @@ function customSystem(keys: GeoKeys, kind: Crs['kind']): Crs {
   const metresPerUnit = kind === 'projected' ? parameters.coordinatesConversionParameters.x : 1;
   // A projected system whose projection the keys do not name comes back as longitude and latitude: no definition at all.
   if (parameters.isGCS !== (kind === 'geographic') || !(metresPerUnit > 0)) return unknown;
-  const base = parameters.proj4.trim();
+  const base = standardParallel(parameters.proj4.trim());
   const definition = metresPerUnit === 1 ? base : `${base} +to_meter=${metresPerUnit}`;
   if (!proj4Understands(definition)) return unknown;
+  const utm = metresPerUnit === 1 ? universalTransverseMercator(keys, definition) : null;
+  if (utm !== null) return utm;
   const crs: Crs = { ...unknown, proj4: definition, metresPerUnit };
   const { semiMajorAxis, eccentricitySquared } = spheroid(crs);
   crs.wkt = wktFromProj4(crs.name, base, semiMajorAxis, eccentricitySquared, metresPerUnit);
   return crs;
+}
+
+/** The library calls every standard parallel lat_1; projections with a single true latitude want lat_ts. */
+function standardParallel(definition: string): string {
+  return /\+proj=(eqc|merc|cea)\b/.test(definition) && !definition.includes('+lat_ts=')
+    ? definition.replace('+lat_1=', '+lat_ts=')
+    : definition;
+}
+
+/** Some writers spell WGS 84's UTM zones out, parameter by parameter. */
+function universalTransverseMercator(keys: GeoKeys, definition: string): Crs | null {
+  const onWgs84 =
+    keys.GeographicTypeGeoKey === 4326 ||
+    keys.GeogGeodeticDatumGeoKey === 6326 ||
+    /^WGS[ _]?(19)?84$/i.test(citation(keys, 'GeogCitationGeoKey'));
+  if (!onWgs84) return null;
+  const value = (key: string): number =>
+    Number(new RegExp(`\\+${key}=(\\S+)`).exec(definition)?.[1] ?? Number.NaN);
+  const zone = (value('lon_0') + 183) / 6;
+  const south = value('y_0') === 10_000_000;
+  const matches =
+    /\+proj=tmerc\b/.test(definition) &&
+    Number.isInteger(zone) &&
+    value('lat_0') === 0 &&
+    value('k_0') === 0.9996 &&
+    value('x_0') === 500_000 &&
+    (south || value('y_0') === 0);
+  return matches ? findEpsg((south ? 32700 : 32600) + zone) : null;
 }

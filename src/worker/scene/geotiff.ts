@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Bands, Samples } from '../raster/bands.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
-import { parseBandMetadata, roleOfName } from './band-metadata.ts';
+import { type BandMetadata, parseBandMetadata, roleOfName } from './band-metadata.ts';
 import { BlockCache } from './block-cache.ts';
 import { type BlockImage, gather } from './block-image.ts';
 import { type Georeference, georeferenceOf } from './georeference.ts';
@@ -16,6 +16,8 @@ import { clearNodata, markInside } from './validity.ts';
 export interface GeoTiffOptions {
   /** Bound of the decoded blocks kept, bytes. */
   cacheBytes: number;
+  /** Opens a file that is cut short, too: its header can be shown, and reading a missing block is a Problem. */
+  allowIncomplete: boolean;
 }
 
 export interface GeoTiffScene extends Scene {
@@ -81,16 +83,19 @@ export function tiffScene(
       'Convert the file first, for example with gdal_translate -ot Float32.',
     );
   }
-  checkComplete(main, source, path);
+  const incomplete = missingBlocks(main, source, path);
+  if (incomplete !== null && !options.allowIncomplete) throw incomplete;
   const nodata = parseNodata(file.tags.noData, type);
   const cache = new BlockCache(options.cacheBytes);
   const { levels, masked } = levelsOf(path, file, source, extra, nodata);
-  const alpha = alphaSample(main);
+  const metadata = parseBandMetadata(file.tags.metadata);
+  const alpha = alphaSample(main, metadata);
   const palette = main.photometric === 3 && main.colourMap !== null ? coloursOf(main) : null;
   const inverted =
     main.photometric === 0 && (type === 'uint8' || type === 'uint16') ? 2 ** main.layout.bits - 1 : null;
-  const bands = palette !== null ? paletteBands() : bandsOf(file, main, type, nodata, alpha);
+  const bands = palette !== null ? paletteBands() : bandsOf(metadata, main, type, nodata, alpha);
   const header = headerOf(path, file, georeference, bands, levels, masked, alpha, palette !== null);
+  if (incomplete !== null) header.details.warning = incomplete.message;
 
   async function read(
     window: Window,
@@ -170,7 +175,7 @@ function stride(image: TiffImage): number {
 }
 
 /** A file that ends before its last block would fail after hours of work: refuse it at once. */
-function checkComplete(image: TiffImage, source: ByteSource, path: string): void {
+function missingBlocks(image: TiffImage, source: ByteSource, path: string): Problem | null {
   const blocks = blocksAcross(image) * blocksDown(image) * (image.separate ? image.samplesPerPixel : 1);
   const { offsets, byteCounts } = image;
   const row = rowBytes(image.layout, image.blockWidth * stride(image));
@@ -186,8 +191,8 @@ function checkComplete(image: TiffImage, source: ByteSource, path: string): void
     const needed = image.compression === 1 ? Math.min(stored, row * rows) : stored;
     if (offset + needed > source.size) missing++;
   }
-  if (missing === 0) return;
-  throw new Problem(
+  if (missing === 0) return null;
+  return new Problem(
     'scene/truncated',
     `${path} is cut short: ${missing} of its ${blocks} blocks of pixels are missing.`,
     'Copy or download the file again.',
@@ -358,11 +363,16 @@ function parseNodata(text: string | null, type: BandHeader['type']): number | nu
   return Number.isInteger(value) && value >= range[0] && value <= range[1] ? value : null;
 }
 
-function alphaSample(image: TiffImage): number | null {
+/** GDAL's own interpretation, where it was written down, overrules the TIFF tag. */
+function alphaSample(image: TiffImage, metadata: BandMetadata): number | null {
+  for (const [sample, interpretation] of metadata.interpretations) {
+    if (interpretation === 'alpha' && sample > 0 && sample < image.samplesPerPixel) return sample;
+  }
   const colours = image.samplesPerPixel - image.extraSamples.length;
   for (let extra = 0; extra < image.extraSamples.length; extra++) {
     const kind = image.extraSamples[extra];
-    if ((kind === 1 || kind === 2) && colours + extra > 0) return colours + extra;
+    const declared = (kind === 1 || kind === 2) && colours + extra > 0;
+    if (declared && !metadata.interpretations.has(colours + extra)) return colours + extra;
   }
   return null;
 }
@@ -387,19 +397,20 @@ function coloursOf(image: TiffImage): Uint8Array[] {
 }
 
 function bandsOf(
-  file: TiffFile,
+  metadata: BandMetadata,
   image: TiffImage,
   type: BandHeader['type'],
   nodata: number | null,
   alpha: number | null,
 ): BandHeader[] {
-  const metadata = parseBandMetadata(file.tags.metadata);
   const colour = (image.photometric === 2 || image.photometric === 6) && image.samplesPerPixel >= 3;
   const bands: BandHeader[] = [];
   for (let sample = 0; sample < image.samplesPerPixel; sample++) {
     const name = metadata.names.get(sample) ?? `band ${sample + 1}`;
-    let role = metadata.roles.get(sample) ?? roleOfName(name);
-    if (role === null && colour && sample < 3) role = ['red', 'green', 'blue'][sample]!;
+    const interpretation = metadata.interpretations.get(sample);
+    let role = roleOfName(interpretation ?? '') ?? roleOfName(name);
+    if (role === null && interpretation === undefined && colour && sample < 3)
+      role = ['red', 'green', 'blue'][sample]!;
     if (role === null && image.samplesPerPixel - (alpha === null ? 0 : 1) === 1) role = 'grey';
     if (sample === alpha) role = 'alpha';
     bands.push({ name, role, type, nodata: sample === alpha ? null : nodata });

@@ -6,6 +6,8 @@ import { openImage } from './image.ts';
 export interface OpenSceneOptions {
   /** Bound of the decoded blocks kept in memory, bytes. */
   cacheBytes?: number;
+  /** Opens a file that is cut short, too, with `details.warning` saying so; reading what is missing is a Problem. */
+  allowIncomplete?: boolean;
 }
 
 /** An opened scene that also counts the blocks it decoded. */
@@ -24,7 +26,10 @@ export async function openScene(
 ): Promise<OpenedScene> {
   throwIfCancelled(signal);
   const head = await firstBytes(path);
-  const settings = { cacheBytes: options.cacheBytes ?? defaultCacheBytes };
+  const settings = {
+    cacheBytes: options.cacheBytes ?? defaultCacheBytes,
+    allowIncomplete: options.allowIncomplete ?? false,
+  };
   if (isTiff(head)) return openGeoTiff(path, settings);
   if (startsWith(head, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]))
     return openImage(path, 'PNG', settings, signal);
