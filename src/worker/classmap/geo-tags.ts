@@ -5,29 +5,23 @@ import type { TiffField } from './tiff-directory.ts';
 /** A GeoTIFF 1.1 key with a short value, or text that goes to the ASCII parameters. */
 type GeoKey = [key: number, value: number | string];
 
-const userDefined = 32_767;
-
-/** An EPSG code that a GeoKey can hold. */
-function shortCode(crs: Crs): number | null {
-  return crs.epsg !== null && crs.epsg > 0 && crs.epsg < userDefined ? crs.epsg : null;
+/**
+ * Whether GeoKeys can name the system: by its EPSG code. Others would need their projection spelled out key by key;
+ * the class map carries their well-known text in its sidecar instead, where GDAL and QGIS look first.
+ */
+export function hasGeoKeys(crs: Crs | null): crs is Crs & { epsg: number } {
+  return crs !== null && crs.kind !== 'other' && crs.epsg !== null && crs.epsg > 0 && crs.epsg < 32_767;
 }
 
-/** Keys 1024 model, 1025 raster, 1026 citation, 2048/3072 code, 2054/3076 units, 2049/3073 citation. */
-function geoKeys(crs: Crs | null): GeoKey[] {
-  const pixelIsArea: GeoKey = [1025, 1];
-  if (crs === null || crs.kind === 'other') return [pixelIsArea];
+/** Keys 1024 model, 1025 raster (pixel is area), 1026 citation, 3072 projected or 2048 geographic code. */
+function geoKeys(crs: Crs & { epsg: number }): GeoKey[] {
   const projected = crs.kind === 'projected';
-  const model: GeoKey = [1024, projected ? 1 : 2];
-  const citation: GeoKey = [1026, crs.name];
-  const code = shortCode(crs);
-  if (code !== null) {
-    return [model, pixelIsArea, citation, projected ? [3072, code] : [2048, code]];
-  }
-  // GDAL, QGIS and ArcGIS read a well-known text from this citation; other programs see a system without a code.
-  const definition = crs.wkt === null ? crs.name : `ESRI PE String = ${crs.wkt}`;
-  return projected
-    ? [model, pixelIsArea, citation, [3072, userDefined], [3073, definition]]
-    : [model, pixelIsArea, citation, [2048, userDefined], [2049, definition], [2054, 9102]];
+  return [
+    [1024, projected ? 1 : 2],
+    [1025, 1],
+    [1026, crs.name],
+    projected ? [3072, crs.epsg] : [2048, crs.epsg],
+  ];
 }
 
 /** GeoTIFF 1.1 tags for a transform and a reference system, pixel-is-area. */
@@ -46,6 +40,8 @@ export function geoTags(transform: Affine, crs: Crs | null): TiffField[] {
       values: [xColumn, xRow, 0, x, yColumn, yRow, 0, y, 0, 0, 0, 0, 0, 0, 0, 1],
     });
   }
+  // Pixel-is-area goes without saying.
+  if (!hasGeoKeys(crs)) return fields;
   const keys = geoKeys(crs);
   const directory = [1, 1, 0, keys.length];
   let text = '';

@@ -61,10 +61,11 @@ function xmlText(text: string): string {
   return text.replace(/[&<>"]/g, (character) => entities[character]!).replace(/\p{Cc}/gu, ' ');
 }
 
+/** GDAL's metadata document; GDAL itself escapes values twice, and undoes both. */
 function metadataXml(items: GeoTiffDescription['metadata']): string {
   const lines = items.map(({ name, value, role }) => {
     const band = role === undefined ? '' : ` sample="0" role="${role}"`;
-    return `  <Item name="${xmlText(name)}"${band}>${xmlText(value)}</Item>\n`;
+    return `  <Item name="${xmlText(name)}"${band}>${xmlText(xmlText(value))}</Item>\n`;
   });
   return `<GDALMetadata>\n${lines.join('')}</GDALMetadata>\n`;
 }

@@ -2,6 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Crs } from '../raster/crs.ts';
 import type { Affine } from '../raster/grid.ts';
 import type { ClassEntry } from './class-entry.ts';
+import { hasGeoKeys } from './geo-tags.ts';
 import type { GeoTiffDescription } from './geotiff-writer.ts';
 import { colourChannels } from './palette.ts';
 import { storageProblem } from './storage-problem.ts';
@@ -66,19 +67,35 @@ export function sidecarPath(classMapPath: string): string {
   return `${classMapPath}.aux.xml`;
 }
 
-/** Writes the class names beside the class map where GDAL and QGIS look for them (`NAME.tif.aux.xml`). Atomic. */
-export async function writeSidecar(classMapPath: string, classes: readonly ClassEntry[]): Promise<void> {
-  const names: string[] = ['unclassified'];
-  for (const { id, name } of classes) names[id] = name;
-  const lines = names.map((name) => `      <Category>${escapeXml(name)}</Category>\n`);
-  const xml = `<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n${lines.join('')}    </CategoryNames>\n  </PAMRasterBand>\n</PAMDataset>\n`;
-  const path = sidecarPath(classMapPath);
+/**
+ * Writes what the GeoTIFF itself cannot say into `NAME.tif.aux.xml`, where GDAL and QGIS look for it: class names (for
+ * the class map) and a reference system without an EPSG code. Writes nothing, and removes an older one, where there is
+ * neither. Atomic.
+ */
+export async function writeSidecar(
+  rasterPath: string,
+  crs: Crs | null,
+  classes: readonly ClassEntry[] | null,
+): Promise<void> {
+  const path = sidecarPath(rasterPath);
   const part = `${path}.part`;
+  let content = '';
+  if (!hasGeoKeys(crs) && crs !== null && crs.wkt !== null) content += `  <SRS>${escapeXml(crs.wkt)}</SRS>\n`;
+  if (classes !== null) {
+    const names: string[] = ['unclassified'];
+    for (const { id, name } of classes) names[id] = name;
+    const lines = names.map((name) => `      <Category>${escapeXml(name)}</Category>\n`);
+    content += `  <PAMRasterBand band="1">\n    <CategoryNames>\n${lines.join('')}    </CategoryNames>\n  </PAMRasterBand>\n`;
+  }
   try {
-    await writeFile(part, xml, { flush: true });
+    if (content === '') {
+      await rm(path, { force: true });
+      return;
+    }
+    await writeFile(part, `<PAMDataset>\n${content}</PAMDataset>\n`, { flush: true });
     await rename(part, path);
   } catch (error) {
-    await rm(part, { force: true });
+    await rm(part, { force: true }).catch(() => {});
     throw storageProblem(error, path);
   }
 }

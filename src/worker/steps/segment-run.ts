@@ -17,9 +17,9 @@ export type ResumePolicy =
   | 'restart';
 
 export interface SegmentOutputs {
-  /** The finished class map, `….tif`; `….tif.aux.xml` with the class names appears beside it. */
+  /** The finished class map, `….tif`; the class names appear beside it in `….tif.aux.xml`. */
   classMap: string;
-  /** The finished confidence raster. */
+  /** The finished confidence raster; has a `.aux.xml` beside it only where the reference system has no EPSG code. */
   confidence: string;
   /**
    * Folder of the unfinished files, on the same disk. Where given, a finished run is remembered there, and the same

@@ -262,7 +262,8 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
     };
     await run.classMap.seal(describeClassMap(context));
     await run.confidence.seal(describeConfidence(context));
-    await writeSidecar(outputs.classMap, classes);
+    await writeSidecar(outputs.classMap, outputGrid.crs, classes);
+    await writeSidecar(outputs.confidence, outputGrid.crs, null);
     await run.confidence.publish();
     await run.classMap.publish();
     await rememberFinished(outputs, { digest, provenance: run.state.provenance, classPixels });
