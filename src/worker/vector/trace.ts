@@ -231,9 +231,19 @@ export class Tracer {
       }
 
       if (!inside) break;
-      if (b === d && b !== 0) this.connect(i, j);
       const aboveEnd = i + 1 < aboveCount ? aboveStart[i + 1]! : width;
       const belowEnd = j + 1 < belowCount ? belowStart[j + 1]! : width;
+      if (b === d) {
+        if (b !== 0) this.connect(i, j);
+      } else if (keep !== null) {
+        // Points that hold a simplified boundary where it runs straight along the line.
+        const end = Math.min(aboveEnd, belowEnd);
+        for (let between = x + 1; between < end; between++) {
+          if (keep[keepOffset + between] === 0) continue;
+          if (b !== 0) east = this.append(east, between, 0);
+          if (d !== 0) west = this.prepend(west, between, 0);
+        }
+      }
       a = b;
       c = d;
       runA = i;
