@@ -25,3 +25,13 @@ export const denseAttention: Record<
       attention(graph, value, value),
     ),
 };
+
+/** Numbers of last blocks that a variant may open; `clip` opens none, so one graph serves both. */
+export function lastLayerChoices(attention: AttentionName): readonly number[] {
+  return attention === 'clip' ? [1] : [1, 2];
+}
+
+/** Name of a variant among a pack's graphs: `segearth-1`. */
+export function variantName(attention: AttentionName, lastLayers: number): string {
+  return attention === 'clip' ? 'clip' : `${attention}-${lastLayers}`;
+}

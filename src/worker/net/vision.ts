@@ -42,8 +42,9 @@ export function visionGraph(
   attention: AttentionName,
   lastLayers: number,
   parametersOf: (graph: Graph) => Parameters,
+  name = 'vision',
 ): Graph {
-  const graph = new Graph(`vision-${attention}-${lastLayers}`);
+  const graph = new Graph(name);
   const parameters = parametersOf(graph);
   const image = graph.input('image', 'float32', ['batch', 3, 'height', 'width']);
   let x = embedPatches(graph, parameters, geometry, image);

@@ -1,0 +1,81 @@
+import path from 'node:path';
+import { createTokenizer } from '../net/tokenizer.ts';
+import type { Activation } from '../net/transformer.ts';
+import { readVocabulary } from '../net/vocabulary-file.ts';
+import { writePack } from '../pack/build-pack.ts';
+import type { Manifest } from '../pack/manifest.ts';
+import { fileDigest } from '../pack/open-pack.ts';
+import { Problem } from '../report/problem.ts';
+import type { ReportProgress } from '../report/progress.ts';
+import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
+import { inferGeometry } from '../weights/geometry.ts';
+import { openClipCheckpoint, upsamplerCheckpoint } from '../weights/names.ts';
+import { detectUpsampler } from '../weights/upsampler-names.ts';
+
+export interface BuildPackRequest {
+  checkpoint: string;
+  upsampler: string | null;
+  vocabulary: string;
+  out: string;
+  activation: Activation;
+  overwrite: boolean;
+  storage?: 'float32' | 'float16';
+  /** Default: the name of the folder. */
+  name?: string;
+}
+
+/** Builds a pack from checkpoint files; returns its manifest. */
+export async function buildPack(
+  request: BuildPackRequest,
+  signal?: AbortSignal,
+  onProgress?: ReportProgress,
+): Promise<Manifest> {
+  const opened: Checkpoint[] = [];
+  const open = async (file: string): Promise<Checkpoint> => {
+    const checkpoint = await openCheckpoint(file);
+    opened.push(checkpoint);
+    return checkpoint;
+  };
+  try {
+    const clip = openClipCheckpoint(await open(request.checkpoint));
+    await checkVocabulary(request.vocabulary, inferGeometry(clip).text.vocabulary);
+    const upsampler = request.upsampler === null ? null : upsamplerCheckpoint(await open(request.upsampler));
+    const sources = [
+      { role: 'checkpoint', file: request.checkpoint },
+      ...(request.upsampler === null ? [] : [{ role: 'upsampler', file: request.upsampler }]),
+      { role: 'vocabulary', file: request.vocabulary },
+    ];
+    return await writePack(
+      {
+        clip,
+        upsampler: upsampler && { kind: detectUpsampler(upsampler.names())!, weights: upsampler },
+        vocabularyFile: request.vocabulary,
+        activation: request.activation,
+        storage: request.storage ?? 'float32',
+        name: request.name ?? path.basename(path.resolve(request.out)),
+        sources: await Promise.all(
+          sources.map(async ({ role, file }) => ({
+            role,
+            file: path.basename(file),
+            sha256: await fileDigest(file),
+          })),
+        ),
+      },
+      request.out,
+      { overwrite: request.overwrite, signal, onProgress },
+    );
+  } finally {
+    for (const checkpoint of opened) await checkpoint.close();
+  }
+}
+
+/** The text tower has one embedding per token id, so its length must be the vocabulary's. */
+async function checkVocabulary(file: string, size: number): Promise<void> {
+  const tokenizer = createTokenizer(await readVocabulary(file));
+  if (tokenizer.size === size) return;
+  throw new Problem(
+    'pack/vocabulary',
+    `${file}: has ${tokenizer.size} tokens, but the checkpoint was trained with ${size}.`,
+    'Give the vocabulary that belongs to the checkpoint.',
+  );
+}
