@@ -16,7 +16,7 @@ export interface BlockImage {
   /** What a sample of a block without bytes (sparse) reads as. */
   fill: number;
   /** Decodes a block; `plane` is the sample where each has its own blocks, else 0. Null for a sparse block. */
-  load(plane: number, blockRow: number, blockColumn: number, signal?: AbortSignal): Promise<Samples | null>;
+  load(plane: number, blockRow: number, blockColumn: number): Promise<Samples | null>;
 }
 
 /** Blocks decoded at the same time: enough to keep libuv's threads busy, few enough to bound memory. */
@@ -24,7 +24,8 @@ const inFlight = 4;
 
 /**
  * Copies samples of `window` (in the image's pixels) into `planes`, one array of `window.height · window.width` for each
- * entry of `samples`. Pixels outside the image keep what the arrays held. Every block is fetched once per call.
+ * entry of `samples`. Pixels outside the image keep what the arrays held. Every block is fetched once per call;
+ * the signal is heeded between blocks, which callers share.
  */
 export async function gather(
   image: BlockImage,
@@ -48,7 +49,7 @@ export async function gather(
     throwIfCancelled(signal);
     const [plane, only] = group;
     const block = await cache.get(`${image.key}/${plane}/${blockRow}/${blockColumn}`, () =>
-      image.load(plane, blockRow, blockColumn, signal),
+      image.load(plane, blockRow, blockColumn),
     );
     for (let index = 0; index < samples.length; index++) {
       if (separate && index !== only) continue;

@@ -273,12 +273,7 @@ function blockImage(
   const decodedBytes = elements * pieceHeight * bytesPerElement(sampleType(image.layout) ?? 'float64');
   const reason = unreadableReason(image);
 
-  async function load(
-    plane: number,
-    pieceRow: number,
-    blockColumn: number,
-    signal?: AbortSignal,
-  ): Promise<Samples | null> {
+  async function load(plane: number, pieceRow: number, blockColumn: number): Promise<Samples | null> {
     const firstRow = pieceRow * pieceHeight;
     const blockRow = Math.floor(firstRow / image.blockHeight);
     const block = plane * across * down + blockRow * across + blockColumn;
@@ -299,7 +294,6 @@ function blockImage(
         'Store it in tiles first, for example with gdal_translate -co TILED=YES -co COMPRESS=DEFLATE.',
       );
     }
-    throwIfCancelled(signal);
     const skipped = (firstRow - blockRow * image.blockHeight) * row;
     const rows = image.tiled ? image.blockHeight : Math.min(pieceHeight, image.height - firstRow);
     // A block never needs much more than its plain size, whatever its byte count says.

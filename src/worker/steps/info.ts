@@ -1,0 +1,139 @@
+import type { Crs } from '../raster/crs.ts';
+import { toOwnGeographic } from '../raster/crs.ts';
+import { type Affine, applyAffine, isPixelTransform } from '../raster/grid.ts';
+import { fingerprintFile } from '../scene/fingerprint.ts';
+import { openScene } from '../scene/open-scene.ts';
+import type { BandHeader } from '../scene/scene.ts';
+
+/** What `landscribe info` tells of a scene; plain JSON. */
+export interface SceneInfo {
+  path: string;
+  format: string;
+  width: number;
+  height: number;
+  bands: BandHeader[];
+  crs: Pick<Crs, 'epsg' | 'name' | 'kind'> | null;
+  /** GDAL's order, or null without georeference. */
+  transform: Affine | null;
+  /** Size of a pixel in units of the CRS: along columns, along rows. */
+  pixelSize: [number, number] | null;
+  /** Degrees for geographic systems, metres (or the system's unit) for projected ones. */
+  unit: string | null;
+  groundSampleDistance: number | null;
+  /** Of the corners, in CRS units: x minimum, y minimum, x maximum, y maximum. */
+  extent: [number, number, number, number] | null;
+  /** Of the centre, degrees; null where it has none. */
+  centre: { longitude: number; latitude: number } | null;
+  overviews: { width: number; height: number }[];
+  details: Record<string, string>;
+  fingerprint: string;
+}
+
+/** Reads a scene's header. Files that are cut short are described too; `details.warning` says so. */
+export async function describeScene(path: string, signal?: AbortSignal): Promise<SceneInfo> {
+  const scene = await openScene(path, signal, { allowIncomplete: true });
+  try {
+    const { format, grid, bands, overviews, groundSampleDistance, details } = scene.header;
+    const { width, height, transform, crs } = grid;
+    const placed = crs !== null || !isPixelTransform(transform);
+    const corners = [
+      [0, 0],
+      [width, 0],
+      [0, height],
+      [width, height],
+    ].map(([column, row]) => applyAffine(transform, column!, row!));
+    const xs = corners.map(([x]) => x);
+    const ys = corners.map(([, y]) => y);
+    const toDegrees = crs === null ? null : toOwnGeographic(crs);
+    const [longitude, latitude] = toDegrees?.(...applyAffine(transform, width / 2, height / 2)) ?? [
+      Number.NaN,
+      Number.NaN,
+    ];
+    return {
+      path,
+      format,
+      width,
+      height,
+      bands,
+      crs: crs === null ? null : { epsg: crs.epsg, name: crs.name, kind: crs.kind },
+      transform: placed ? transform : null,
+      pixelSize: placed
+        ? [Math.hypot(transform[1], transform[4]), Math.hypot(transform[2], transform[5])]
+        : null,
+      unit: crs === null ? null : unitOf(crs),
+      groundSampleDistance,
+      extent: placed ? [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] : null,
+      centre: Number.isFinite(longitude) && Number.isFinite(latitude) ? { longitude, latitude } : null,
+      overviews,
+      details,
+      fingerprint: await fingerprintFile(path),
+    };
+  } finally {
+    await scene.close();
+  }
+}
+
+function unitOf(crs: Crs): string {
+  if (crs.kind === 'geographic') return 'degrees';
+  if (crs.metresPerUnit === 1) return 'm';
+  return Math.abs(crs.metresPerUnit - 0.3048) < 1e-4 ? 'feet' : `units of ${crs.metresPerUnit} m`;
+}
+
+/** The information as lines for a terminal. */
+export function formatSceneInfo(info: SceneInfo): string {
+  const lines: [string, string][] = [
+    ['File', info.path],
+    ['Format', info.format],
+    ['Size', `${info.width} × ${info.height} pixels`],
+    ['Bands', `${info.bands.length}: ${info.bands.map(bandText).join(', ')}`],
+    ['Type', [...new Set(info.bands.map((band) => band.type))].join(', ')],
+    ['Nodata', nodataText(info.bands)],
+    ['CRS', info.crs === null ? 'none' : crsText(info.crs)],
+  ];
+  if (info.pixelSize !== null) {
+    const [x, y] = info.pixelSize.map((value) => Number(value.toPrecision(9)));
+    lines.push(['Pixel size', `${x === y ? x : `${x} × ${y}`} ${info.unit ?? ''}`.trim()]);
+  }
+  if (info.groundSampleDistance !== null) {
+    lines.push([
+      'On the ground',
+      `${Number(info.groundSampleDistance.toPrecision(4))} m per pixel at the centre`,
+    ]);
+  }
+  if (info.extent !== null) {
+    const digits = info.crs?.kind === 'geographic' ? 7 : 3;
+    const [left, bottom, right, top] = info.extent.map((value) => value.toFixed(digits));
+    lines.push(['Extent', `x ${left} to ${right}, y ${bottom} to ${top}`]);
+  }
+  if (info.centre !== null) {
+    const { longitude, latitude } = info.centre;
+    const east = `${Math.abs(longitude).toFixed(5)}° ${longitude < 0 ? 'W' : 'E'}`;
+    const north = `${Math.abs(latitude).toFixed(5)}° ${latitude < 0 ? 'S' : 'N'}`;
+    lines.push(['Centre', `${north}, ${east}`]);
+  }
+  lines.push([
+    'Overviews',
+    info.overviews.map(({ width, height }) => `${width} × ${height}`).join(', ') || 'none',
+  ]);
+  for (const [name, value] of Object.entries(info.details)) {
+    lines.push([name[0]!.toUpperCase() + name.slice(1), value]);
+  }
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+function bandText(band: BandHeader, index: number): string {
+  const role = band.role === null || band.role === band.name ? '' : ` (${band.role})`;
+  return `${index + 1} ${band.name === `band ${index + 1}` ? (band.role ?? 'unnamed') : band.name + role}`;
+}
+
+function nodataText(bands: readonly BandHeader[]): string {
+  const values = [
+    ...new Set(bands.filter((band) => band.role !== 'alpha').map((band) => String(band.nodata ?? 'none'))),
+  ];
+  return values.join(', ');
+}
+
+function crsText(crs: Pick<Crs, 'epsg' | 'name'>): string {
+  return crs.epsg === null ? `${crs.name} (no EPSG code)` : `EPSG:${crs.epsg} ${crs.name}`;
+}
