@@ -37,7 +37,7 @@ export function torchCheckpoint(
       const { storage, shape } = find(name);
       return { dtype: storage.type, shape: [...shape] };
     },
-    read: (name, signal) => readStrided(file, name, find(name), chunks, signal),
+    read: async (name, signal) => readStrided(file, name, find(name), chunks, signal),
     close: () => file.close(),
   };
 }
