@@ -114,7 +114,8 @@ export function paintGround(
             g += (0.86 - g) * paint;
             b += (0.84 - b) * paint;
           }
-          if (water < 3) elevation[i] = 3.5;
+          // Ramps on both shores: a step would cast a shadow across the road.
+          if (water < 10) elevation[i] = Math.min(3.5, 0.35 * (10 - water));
         }
       } else if (water < 0) {
         what = river >= lake ? kind.lake : style.water === 'coast' ? kind.sea : kind.river;

@@ -51,6 +51,9 @@ export interface Layout {
   town: readonly [number, number];
 }
 
+/** Dealt in turn to the parts of open districts, so that bare ground comes first and no kind is left out. */
+const openUses: readonly Use[] = ['bare', 'meadow', 'park', 'bare', 'meadow', 'meadow'];
+
 type District = 'residential' | 'industrial' | 'forest' | 'open' | 'field';
 
 /**
@@ -83,8 +86,10 @@ export function planLayout(random: Random, width: number, height: number, style:
   const uses = assignDistricts(random, districts, width, height, town, style);
 
   let next = 0;
+  const openParts = { count: 0 };
   const grow = (node: DistrictTree): Partition => {
-    if ('cell' in node) return furnish(random, node.cell, uses[next++]!, style, parcels, width, height);
+    if ('cell' in node)
+      return furnish(random, node.cell, uses[next++]!, style, parcels, openParts, width, height);
     const inside = grow(node.inside);
     return { nx: node.nx, ny: node.ny, c: node.c, inside, outside: grow(node.outside) };
   };
@@ -211,6 +216,7 @@ function furnish(
   use: District,
   style: Style,
   parcels: Parcel[],
+  openParts: { count: number },
   width: number,
   height: number,
 ): Partition {
@@ -286,8 +292,7 @@ function furnish(
         () => ({ kind: random.chance(0.3) ? 'track' : 'none', halfWidth: 1.2 }),
         0.2,
         [0.3, 0.7],
-        (part) =>
-          leaf(part, random.pick(arid ? ['bare', 'bare', 'park'] : ['meadow', 'bare', 'park', 'meadow'])),
+        (part) => leaf(part, openUses[openParts.count++ % openUses.length]!),
       );
     case 'field':
       return split(

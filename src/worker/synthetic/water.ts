@@ -122,8 +122,7 @@ function lakeBed(
   const place: Place = { parcel: 0, first: 0, second: 0, firstEdge: 0, secondEdge: 0, along: 0 };
   const beds: { x: number; y: number; radius: number }[] = [];
   for (const parcel of terrain.parcels) {
-    if (parcel.use !== 'field' && parcel.use !== 'meadow' && parcel.use !== 'bare' && parcel.use !== 'forest')
-      continue;
+    if (parcel.use !== 'field' && parcel.use !== 'meadow' && parcel.use !== 'forest') continue;
     const [px, py] = cellCentre(parcel.cell);
     const [x, y] = terrain.fromPlan(px, py);
     terrain.locate(px, py, place);
