@@ -115,6 +115,16 @@ export class Graph {
     return this.#append(operator, inputs, attributes, [result])[0]!;
   }
 
+  /** Appends a node with several results, whose types and shapes are given. */
+  applyAll(
+    operator: string,
+    inputs: readonly (Value | null)[],
+    attributes: Record<string, AttributeValue>,
+    results: readonly { type: ElementType; shape: Shape }[],
+  ): Value[] {
+    return this.#append(operator, inputs, attributes, results);
+  }
+
   /** Appends a Split along `axis` into parts of the given lengths. */
   split(value: Value, axis: number, lengths: readonly number[]): Value[] {
     const at = axis < 0 ? axis + value.shape.length : axis;

@@ -71,6 +71,7 @@ const rules: Record<string, Rule> = {
   Sigmoid: same,
   Abs: same,
   Floor: same,
+  Sign: same,
   Clip: same,
   Softmax: same,
   Reciprocal: same,
