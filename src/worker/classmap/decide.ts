@@ -66,8 +66,8 @@ export function decisionRule(
   };
 }
 
-/** e^(-i/16) for i = 0 … 640. */
-const powers = Float64Array.from({ length: 641 }, (_, index) => Math.exp(-index / 16));
+/** e^(-i/64) up to e^-40; less than that changes no sum. */
+const powers = Float64Array.from({ length: 40 * 64 + 1 }, (_, index) => Math.exp(-index / 64));
 
 /**
  * Decides rows of pixels: softmax of scaled scores over all words, the class of the best word (a class takes the
@@ -123,18 +123,13 @@ export class RowDecider {
     for (let word = 0; word < words; word++) {
       const start = word * width;
       for (let column = 0; column < width; column++) {
-        // e^-below as table entry × fourth-order series on ±1/32: relative error under 1e-9, several times faster than
-        // Math.exp. Words more than 40 below the best add less than 1e-17.
-        const below = logitScale * (best[column]! - means[start + column]!);
-        if (below < 40) {
-          const step = (below * 16 + 0.5) | 0;
-          const rest = step * 0.0625 - below;
-          total[column] =
-            total[column]! +
-            powers[step]! * (1 + rest * (1 + rest * (0.5 + rest * (1 / 6 + rest * (1 / 24)))));
-        } else if (Number.isNaN(below)) {
-          total[column] = Number.NaN;
-        }
+        // e^-below as table entry × third-order series on ±1/128: relative error under 2e-10, several times faster
+        // than Math.exp. NaN stays NaN.
+        let below = logitScale * (best[column]! - means[start + column]!);
+        if (below > 40) below = 40;
+        const step = (below * 64 + 0.5) | 0;
+        const rest = step * 0.015625 - below;
+        total[column] = total[column]! + powers[step]! * (1 + rest * (1 + rest * (0.5 + rest * (1 / 6))));
       }
     }
     for (let column = 0; column < width; column++) {

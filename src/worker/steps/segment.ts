@@ -349,8 +349,7 @@ async function segmentPanel(
       const row = sums.row;
       if (interpolator === null) {
         sums.take(inputMeans, inputValid);
-        decider.decide(outputMeans, outputValid, strip.classes, strip.confidence, strip.offset);
-        await strip.advance();
+        await strip.add(decider, outputMeans, outputValid);
         continue;
       }
       if (line === lines.index.length || row < lines.index[line]!) {
@@ -364,8 +363,7 @@ async function segmentPanel(
         const share = lines.fraction[line]!;
         if ((share > 0 ? before + 1 : before) > row) break;
         interpolator.interpolate(before, share, outputMeans, outputValid);
-        decider.decide(outputMeans, outputValid, strip.classes, strip.confidence, strip.offset);
-        await strip.advance();
+        await strip.add(decider, outputMeans, outputValid);
         line++;
       }
     }
@@ -378,34 +376,44 @@ async function segmentPanel(
   const perRow = work.selection.endColumn - work.selection.firstColumn;
   let windowRow = work.selection.firstRow;
   let inRow = 0;
-  for await (const { window, scores, valid } of scoreInOrder(
-    windowsOf(plan, work),
-    prepare,
-    request.scorers,
-    windowsAhead,
-    signal,
-  )) {
-    if (scores !== null) {
-      if (scores.length !== words * window.width * window.height) {
-        throw new RangeError(`a scorer returned ${scores.length} values for ${words} words`);
+  try {
+    for await (const { window, scores, valid } of scoreInOrder(
+      windowsOf(plan, work),
+      prepare,
+      request.scorers,
+      windowsAhead,
+      signal,
+    )) {
+      if (scores !== null) {
+        if (scores.length !== words * window.width * window.height) {
+          throw new RangeError(`a scorer returned ${scores.length} values for ${words} words`);
+        }
+        sums.add(window, scores, valid);
       }
-      sums.add(window, scores, valid);
+      onWindow();
+      if (++inRow < perRow) continue;
+      inRow = 0;
+      windowRow++;
+      const until = windowRow < work.selection.endRow ? windowStart(plan.rows, windowRow) : rows.end;
+      await drain(Math.min(until, rows.end));
+      // Cancel and messages of other threads come in as events.
+      await yieldToEvents();
     }
-    onWindow();
-    if (++inRow < perRow) continue;
-    inRow = 0;
-    windowRow++;
-    const until = windowRow < work.selection.endRow ? windowStart(plan.rows, windowRow) : rows.end;
-    await drain(Math.min(until, rows.end));
-    // Cancel and messages of other threads come in as events.
-    await yieldToEvents();
+  } finally {
+    // Writers stay open until the last strip is done, whatever happened.
+    await strip.settle().catch(() => {});
   }
+  await strip.settle();
 }
 
-/** Collects decided rows of a panel and writes each full strip. */
+/** Decided rows of a strip. */
+interface StripRows {
+  classes: Uint8Array | Uint16Array;
+  confidence: Uint8Array;
+}
+
+/** Collects decided rows of a panel and writes each full strip while the next one is filled. */
 class StripBuffer {
-  readonly classes: Uint8Array | Uint16Array;
-  readonly confidence: Uint8Array;
   readonly #request: SegmentSceneRequest;
   readonly #region: Window;
   readonly #run: OpenedRun;
@@ -414,6 +422,9 @@ class StripBuffer {
   /** First row of the strip, from the top of the region. */
   #firstRow: number;
   #rows = 0;
+  #filling: StripRows;
+  #spare: StripRows;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(
     request: SegmentSceneRequest,
@@ -430,40 +441,53 @@ class StripBuffer {
     this.#firstRow = firstRow;
     this.#onStrip = onStrip;
     const pixels = Math.min(run.state.stripRows, region.height) * panel.width;
-    this.classes =
-      run.classMap.layout.sampleType === 'uint16' ? new Uint16Array(pixels) : new Uint8Array(pixels);
-    this.confidence = new Uint8Array(pixels);
+    const allocate = (): StripRows => ({
+      classes: run.classMap.layout.sampleType === 'uint16' ? new Uint16Array(pixels) : new Uint8Array(pixels),
+      confidence: new Uint8Array(pixels),
+    });
+    this.#filling = allocate();
+    this.#spare = allocate();
   }
 
-  /** Where the next row goes. */
-  get offset(): number {
-    return this.#rows * this.#panel.width;
-  }
-
-  /** Counts the row just filled in, and writes the strip when it is full. */
-  async advance(): Promise<void> {
+  /** Decides the next row; resolves when there is room for another one. */
+  async add(decider: RowDecider, means: Float32Array, valid: Uint8Array): Promise<void> {
+    const { classes, confidence } = this.#filling;
+    decider.decide(means, valid, classes, confidence, this.#rows * this.#panel.width);
     this.#rows++;
     const rows = Math.min(this.#run.state.stripRows, this.#region.height - this.#firstRow);
     if (this.#rows < rows) return;
-    const { signal } = this.#request;
-    const { column, width } = this.#panel;
-    const classes = this.classes.subarray(0, rows * width);
-    const confidence = this.confidence.subarray(0, rows * width);
-    if (this.#request.workingGrid.scale !== 1) await this.#maskNodata(rows);
-    const counts = countClasses(classes, this.#request.provenance.classes.length);
-    const { classMap, confidence: confidenceWriter } = this.#run;
-    await classMap.writeBlock(column, this.#firstRow, width, rows, classes, signal);
-    await confidenceWriter.writeBlock(column, this.#firstRow, width, rows, confidence, signal);
-    const note = JSON.stringify(counts);
-    await confidenceWriter.commitStrip(note);
-    await classMap.commitStrip(note);
-    this.#onStrip(counts);
+    await this.#writing;
+    this.#writing = this.#write(this.#filling, this.#firstRow, rows);
+    // A failure shows at the next strip, or in `settle`.
+    this.#writing.catch(() => {});
+    [this.#filling, this.#spare] = [this.#spare, this.#filling];
     this.#firstRow += rows;
     this.#rows = 0;
   }
 
+  /** Resolves when every full strip is on the disk. */
+  async settle(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(strip: StripRows, firstRow: number, rows: number): Promise<void> {
+    const { signal } = this.#request;
+    const { column, width } = this.#panel;
+    const classes = strip.classes.subarray(0, rows * width);
+    const confidence = strip.confidence.subarray(0, rows * width);
+    if (this.#request.workingGrid.scale !== 1) await this.#maskNodata(strip, firstRow, rows);
+    const counts = countClasses(classes, this.#request.provenance.classes.length);
+    const { classMap, confidence: confidenceWriter } = this.#run;
+    await classMap.writeBlock(column, firstRow, width, rows, classes, signal);
+    await confidenceWriter.writeBlock(column, firstRow, width, rows, confidence, signal);
+    const note = JSON.stringify(counts);
+    await confidenceWriter.commitStrip(note);
+    await classMap.commitStrip(note);
+    this.#onStrip(counts);
+  }
+
   /** A working pixel may hold measurement where one of its scene pixels does not: the scene's own mask decides. */
-  async #maskNodata(rows: number): Promise<void> {
+  async #maskNodata(strip: StripRows, firstRow: number, rows: number): Promise<void> {
     const { scene, bands, signal } = this.#request;
     const { column, width } = this.#panel;
     const step = 1024;
@@ -472,7 +496,7 @@ class StripBuffer {
       const { valid } = await scene.read(
         {
           column: this.#region.column + column + left,
-          row: this.#region.row + this.#firstRow,
+          row: this.#region.row + firstRow,
           width: span,
           height: rows,
         },
@@ -484,8 +508,8 @@ class StripBuffer {
         const to = row * width + left;
         for (let offset = 0; offset < span; offset++) {
           if (valid[row * span + offset] === 0) {
-            this.classes[to + offset] = 0;
-            this.confidence[to + offset] = 0;
+            strip.classes[to + offset] = 0;
+            strip.confidence[to + offset] = 0;
           }
         }
       }

@@ -1,0 +1,185 @@
+/**
+ * Memory and time of reading, stitching, deciding and writing for scenes of growing size, through a cheap scorer:
+ * everything of `segment` but the model. Each size runs in a process of its own.
+ *
+ *   node bench/memory.ts [--sizes 10000,40000] [--words 4] [--json]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { classEntries } from '../src/worker/classmap/classes.ts';
+import { decisionRule } from '../src/worker/classmap/decide.ts';
+import { segmentScene } from '../src/worker/steps/segment.ts';
+import type { WindowScorer } from '../src/worker/tile/window-scorer.ts';
+
+export interface MemoryFigures {
+  /** Pixels along a side. */
+  size: number;
+  seconds: number;
+  /** Largest resident memory of the process, MiB. */
+  residentMiB: number;
+  windows: number;
+  classMapBytes: number;
+}
+
+const textureSize = 1024;
+
+/** A texture of soft blobs that scenes repeat: cheap to read at any size, yet with pieces of every class. */
+function makeTexture(): Float32Array[] {
+  return [0, 1, 2].map((channel) => {
+    const texture = new Float32Array(textureSize * textureSize);
+    const step = (2 * Math.PI) / textureSize;
+    for (let row = 0; row < textureSize; row++) {
+      for (let column = 0; column < textureSize; column++) {
+        const wave =
+          Math.sin(step * (5 + channel) * column + 3 * Math.sin(step * 7 * row)) +
+          Math.cos(step * (6 + 2 * channel) * row + 2 * Math.cos(step * 4 * column));
+        texture[row * textureSize + column] = 127.5 + 60 * wave;
+      }
+    }
+    return texture;
+  });
+}
+
+function cheapScorer(words: number): WindowScorer {
+  return {
+    words,
+    async score(pixels, height, width) {
+      const plane = height * width;
+      const scores = new Float32Array(words * plane);
+      for (let word = 0; word < words; word++) {
+        const from = (word % 3) * plane;
+        const to = word * plane;
+        const factor = word < 3 ? 0.02 : -0.02;
+        for (let at = 0; at < plane; at++) scores[to + at] = factor * pixels[from + at]!;
+      }
+      return scores;
+    },
+  };
+}
+
+/** Segments a synthetic scene of `size` × `size` pixels in this process. */
+export async function measureSize(size: number, words: number): Promise<MemoryFigures> {
+  const folder = mkdtempSync(join(tmpdir(), 'landscribe-memory-'));
+  const texture = makeTexture();
+  const classes = classEntries(Array.from({ length: words }, (_, index) => [`class ${index + 1}`]));
+  const outputs = { classMap: join(folder, 'map.tif'), confidence: join(folder, 'map.confidence.tif') };
+  const started = performance.now();
+  try {
+    const { windows } = await segmentScene({
+      scene: {
+        header: {
+          path: 'synthetic',
+          format: 'synthetic',
+          grid: { width: size, height: size, transform: [0, 0.5, 0, 0, 0, -0.5], crs: null },
+          bands: [],
+          overviews: [],
+          groundSampleDistance: null,
+          details: {},
+        },
+        read: async () => {
+          throw new Error('not needed at native resolution');
+        },
+      },
+      bands: [0, 1, 2],
+      workingGrid: { width: size, height: size, scale: 1 },
+      working: {
+        async read({ column, row, width, height }) {
+          const pixels = new Float32Array(3 * width * height);
+          for (let channel = 0; channel < 3; channel++) {
+            const source = texture[channel]!;
+            for (let line = 0; line < height; line++) {
+              const from = ((row + line) % textureSize) * textureSize;
+              const to = (channel * height + line) * width;
+              for (let done = 0; done < width; ) {
+                const left = (column + done) % textureSize;
+                const span = Math.min(width - done, textureSize - left);
+                pixels.set(source.subarray(from + left, from + left + span), to + done);
+                done += span;
+              }
+            }
+          }
+          return { pixels, valid: new Uint8Array(width * height).fill(1) };
+        },
+      },
+      normalise(pixels) {
+        for (let at = 0; at < pixels.length; at++) pixels[at] = (pixels[at]! - 120) / 70;
+        return pixels;
+      },
+      scorers: [cheapScorer(words), cheapScorer(words)],
+      window: 224,
+      stride: 112,
+      extent: null,
+      rule: decisionRule(classes),
+      provenance: {
+        program: 'Landscribe',
+        version: 'bench',
+        date: '2026-01-01T00:00:00Z',
+        scene: 'synthetic',
+        sceneFingerprint: String(size),
+        pack: 'none',
+        packChecksum: 'none',
+        classes,
+        settings: {},
+      },
+      identity: {},
+      outputs,
+      resume: 'restart',
+    });
+    return {
+      size,
+      seconds: (performance.now() - started) / 1000,
+      residentMiB: process.resourceUsage().maxRSS / 1024,
+      windows,
+      classMapBytes: statSync(outputs.classMap).size + statSync(outputs.confidence).size,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The same in a process of its own, so that its memory is its own. */
+export function measureApart(size: number, words: number): MemoryFigures {
+  const child = spawnSync(
+    process.execPath,
+    [fileURLToPath(import.meta.url), '--one', String(size), '--words', String(words)],
+    { encoding: 'utf8' },
+  );
+  if (child.status !== 0) throw new Error(child.stderr);
+  return JSON.parse(child.stdout) as MemoryFigures;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      sizes: { type: 'string', default: '10000,40000' },
+      words: { type: 'string', default: '4' },
+      one: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const words = Number(values.words);
+  if (values.one !== undefined) {
+    console.log(JSON.stringify(await measureSize(Number(values.one), words)));
+  } else {
+    const all = values.sizes.split(',').map((size) => {
+      const figures = measureApart(Number(size), words);
+      if (!values.json) {
+        console.log(
+          `${size} × ${size}, ${words} words: ${figures.residentMiB.toFixed(0)} MiB resident, ${figures.seconds.toFixed(0)} s, ${figures.windows} windows, ${(figures.classMapBytes / 1e6).toFixed(0)} MB written`,
+        );
+      }
+      return figures;
+    });
+    if (values.json) console.log(JSON.stringify(all));
+    else if (all.length > 1) {
+      const ratio = all.at(-1)!.residentMiB / all[0]!.residentMiB;
+      console.log(
+        `resident memory of the last over the first: ${ratio.toFixed(3)} (limit 1.10, and 1536 MiB)`,
+      );
+    }
+  }
+}
