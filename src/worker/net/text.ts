@@ -1,4 +1,4 @@
-import { Graph } from '../onnx/graph.ts';
+import { Graph, type Value } from '../onnx/graph.ts';
 import { add, expand, gather, layerNorm, matmul, range, unsqueeze, where } from '../onnx/operators.ts';
 import type { Parameters } from './parameters.ts';
 import { type Activation, Block } from './transformer.ts';
@@ -25,6 +25,19 @@ export function textGraph(
   const parameters = parametersOf(graph);
   const ids = graph.input('ids', 'int64', ['batch', 'length']);
   const end = graph.input('end', 'int64', ['batch']);
+  graph.output('embedding', textTower(graph, parameters, geometry, activation, ids, end));
+  return graph;
+}
+
+/** The encoder inside a graph, which inference and training share. */
+export function textTower(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: TextGeometry,
+  activation: Activation,
+  ids: Value,
+  end: Value,
+): Value {
   const positions = graph.scope('positions', () => range(graph, graph.sizeOf(ids, 1)));
   let x = graph.scope('embedding', () =>
     add(
@@ -44,7 +57,7 @@ export function textGraph(
     const block = new Block(graph, parameters, `transformer.resblocks.${layer}`, geometry.heads, activation);
     x = block.step(x, block.heads(x), mask);
   }
-  const embedding = graph.scope('projection', () => {
+  return graph.scope('projection', () => {
     const normed = layerNorm(
       graph,
       x,
@@ -57,6 +70,4 @@ export function textGraph(
     const flat = graph.reshape(last, [graph.sizeOf(ids, 0), geometry.width]);
     return matmul(graph, flat, parameters.tensor('text_projection'));
   });
-  graph.output('embedding', embedding);
-  return graph;
 }

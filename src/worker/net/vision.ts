@@ -47,30 +47,44 @@ export function visionGraph(
   const graph = new Graph(name);
   const parameters = parametersOf(graph);
   const image = graph.input('image', 'float32', ['batch', 3, 'height', 'width']);
-  let x = embedPatches(graph, parameters, geometry, image);
-
-  const opened = attention === 'clip' ? 0 : lastLayers;
-  let sum: Value | null = null;
-  for (let layer = 0; layer < geometry.layers; layer++) {
-    const block = new Block(
-      graph,
-      parameters,
-      `visual.transformer.resblocks.${layer}`,
-      geometry.heads,
-      activation,
-    );
-    const heads: Heads = block.heads(x);
-    if (layer >= geometry.layers - opened && attention !== 'clip') {
-      const dense = block.attend(denseAttention[attention](graph, heads), heads.value);
-      sum = sum === null ? dense : add(graph, sum, dense);
-      if (layer === geometry.layers - 1) break;
-    }
-    x = block.step(x, heads);
-  }
-  const { tokens, cls } = projectTokens(graph, parameters, sum ?? x);
+  const { tokens, cls } = visionTower(graph, parameters, geometry, activation, attention, lastLayers, image);
   graph.output('tokens', tokens);
   graph.output('cls', cls);
   return graph;
+}
+
+/** The encoder inside a graph, which inference and training share; `last` is what the final block works on. */
+export function visionTower(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: VisionGeometry,
+  activation: Activation,
+  attention: AttentionName,
+  lastLayers: number,
+  image: Value,
+): { tokens: Value; cls: Value; last: { block: Block; x: Value; heads: Heads } } {
+  const blocks = Array.from(
+    { length: geometry.layers },
+    (_, layer) =>
+      new Block(graph, parameters, `visual.transformer.resblocks.${layer}`, geometry.heads, activation),
+  );
+  const opened = attention === 'clip' ? 0 : lastLayers;
+  let x = embedPatches(graph, parameters, geometry, image);
+  let sum: Value | null = null;
+  for (const [layer, block] of blocks.entries()) {
+    const heads = block.heads(x);
+    if (layer >= geometry.layers - opened && attention !== 'clip') {
+      const dense = block.attend(denseAttention[attention](graph, heads), heads.value);
+      sum = sum === null ? dense : add(graph, sum, dense);
+      if (layer === geometry.layers - 1)
+        return { ...projectTokens(graph, parameters, sum), last: { block, x, heads } };
+    }
+    const next = block.step(x, heads);
+    if (layer === geometry.layers - 1)
+      return { ...projectTokens(graph, parameters, next), last: { block, x, heads } };
+    x = next;
+  }
+  throw new Error('a vision tower has at least one layer');
 }
 
 /** Class token and patches with their positions, after `ln_pre`: `[B, 1 + N, width]`. */

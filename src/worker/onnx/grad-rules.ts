@@ -112,7 +112,8 @@ function layerNormGradient({ graph, node, inputs, wanted }: NodeInGraph, gradien
   const width = x.shape.at(-1) as number;
   const statistics = [...x.shape.slice(0, -1), 1];
   const ones = graph.constant(new Float32Array(width).fill(1), [width], 'ones');
-  const [normalised, , inverse] = graph.applyAll('LayerNormalization', [x, ones, null], node.attributes, [
+  const none = graph.constant(new Float32Array(width), [width], 'zeros');
+  const [normalised, , inverse] = graph.applyAll('LayerNormalization', [x, ones, none], node.attributes, [
     { type: 'float32', shape: x.shape },
     { type: 'float32', shape: statistics },
     { type: 'float32', shape: statistics },
