@@ -249,7 +249,7 @@ function capitals(name: string): string {
 }
 
 function underscores(name: string): string {
-  return name.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_|_$/g, '');
+  return name.replace(/[^A-Za-z0-9+]+/g, '_').replace(/^_|_$/g, '');
 }
 
 function isNode(value: Node['values'][number], keyword: string): value is Node {

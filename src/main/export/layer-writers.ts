@@ -4,7 +4,7 @@ import type { ReportProgress } from '../../worker/report/progress.ts';
 import type { PolygonFeature } from '../../worker/vector/feature.ts';
 import { GeoJsonWriter } from './geojson.ts';
 import { GeoPackageWriter } from './geopackage.ts';
-import type { LayerDescription, LayerReport, LayerWriter } from './layer-writer.ts';
+import type { LayerDescription, LayerReport, LayerWriter, StagedOutput } from './layer-writer.ts';
 import { ShapefileWriter } from './shapefile.ts';
 import { type OutputOptions, publishAll, StagedFile } from './staged-file.ts';
 import { qmlStyle } from './style.ts';
@@ -38,6 +38,8 @@ export interface WriteLayersOptions extends OutputOptions {
   progress?: ReportProgress;
   /** Number of polygons to come, if known, for the progress. */
   total?: number;
+  /** Complete files that get their names together with the layers. */
+  also?: readonly StagedOutput[];
 }
 
 /**
@@ -80,7 +82,8 @@ export async function writeLayers(
     for (const writer of writers) reports.push(await writer.seal());
     throwIfCancelled(signal);
     // What goes with a layer comes before it.
-    await publishAll([...sidecars, ...writers.flatMap((writer) => writer.files)], options);
+    const { also = [] } = options;
+    await publishAll([...also, ...sidecars, ...writers.flatMap((writer) => writer.files)], options);
     reports.forEach((report, index) => {
       report.paths.push(...companions[index].map(([path]) => path));
     });

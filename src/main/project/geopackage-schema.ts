@@ -19,22 +19,8 @@ CREATE TABLE gpkg_spatial_ref_sys (
 
 /** The three rows every GeoPackage must have. */
 export const requiredSpatialReferences = [
-  [
-    'Undefined Cartesian SRS',
-    -1,
-    'NONE',
-    -1,
-    'undefined',
-    'undefined Cartesian coordinate reference system',
-  ],
-  [
-    'Undefined geographic SRS',
-    0,
-    'NONE',
-    0,
-    'undefined',
-    'undefined geographic coordinate reference system',
-  ],
+  ['Undefined Cartesian SRS', -1, 'NONE', -1, 'undefined', 'undefined Cartesian coordinate reference system'],
+  ['Undefined geographic SRS', 0, 'NONE', 0, 'undefined', 'undefined geographic coordinate reference system'],
   [
     'WGS 84 geodetic',
     4326,
@@ -229,7 +215,7 @@ BEGIN ${change('- 1')} END;`;
 export function tableName(layer: string): string {
   const characters = layer.normalize('NFC').replace(/[^\p{L}\p{M}\p{N}_]+/gu, '_');
   const name = Array.from(characters).slice(0, 100).join('');
-  if (name === '' || /^(\d|gpkg_|rtree_|sqlite_|layer_styles$)/i.test(name)) return `layer_${name}`;
+  if (name === '' || /^(\p{N}|gpkg_|rtree_|sqlite_|layer_styles$)/iu.test(name)) return `layer_${name}`;
   return name;
 }
 

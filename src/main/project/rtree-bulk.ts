@@ -158,16 +158,21 @@ function writeCell(blob: Buffer, cell: number, id: number, envelopes: ArrayLike<
   blob.writeFloatBE(floatAbove(envelopes[at + 3]), offset + 20);
 }
 
-/** Relative distance that is at least one step of a 32-bit float. */
-const step = 2 ** -23;
+const float = new Float32Array(1);
+const floatBits = new Int32Array(float.buffer);
 
-/** A 32-bit float at most `value`. */
+/** The largest 32-bit float that is at most `value`. */
 export function floatBelow(value: number): number {
-  const near = Math.fround(value);
-  return near <= value ? near : Math.fround(value < 0 ? value * (1 + step) : value * (1 - step));
+  float[0] = value;
+  if (float[0] > value) {
+    // One step towards minus infinity: the bits of negative floats count upwards from zero.
+    if (float[0] === 0) float[0] = -(2 ** -149);
+    else floatBits[0] += float[0] > 0 ? -1 : 1;
+  }
+  return float[0];
 }
 
-/** A 32-bit float at least `value`. */
+/** The smallest 32-bit float that is at least `value`. */
 export function floatAbove(value: number): number {
   return -floatBelow(-value);
 }
