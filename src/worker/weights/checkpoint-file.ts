@@ -3,6 +3,11 @@ import { Problem, throwIfCancelled } from '../report/problem.ts';
 
 const chunkBytes = 1 << 20;
 
+/** A name out of a file, fit for one line of a message. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 200));
+}
+
 /** A checkpoint on disk, read by position; every range is checked against the file before anything is allocated. */
 export class CheckpointFile {
   readonly path: string;

@@ -1,4 +1,5 @@
 import { Problem } from '../report/problem.ts';
+import { quoted } from './checkpoint-file.ts';
 
 /** How one tensor of ours comes from tensors of the file. */
 export interface NameRule {
@@ -17,10 +18,7 @@ export function prefixBefore(path: string, names: string[], anchor: string): str
   if (prefixes.length > 1)
     throw new Problem(
       'checkpoint/ambiguous',
-      `${path}: holds several models: ${prefixes
-        .map((prefix) => prefix || '(no prefix)')
-        .join(', ')
-        .slice(0, 300)}.`,
+      `${path}: holds several models: ${prefixes.slice(0, 10).map(quoted).join(', ')}.`,
       'Export the one you want alone.',
     );
   return prefixes[0];

@@ -1,5 +1,6 @@
 import { Problem } from '../report/problem.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { quoted } from './checkpoint-file.ts';
 import type { NameRule } from './name-rule.ts';
 import type { NamedWeights } from './named-weights.ts';
 import { openClipNames } from './openclip-names.ts';
@@ -18,7 +19,7 @@ export function openClipCheckpoint(checkpoint: Checkpoint): NamedWeights {
     throw new Problem(
       'checkpoint/not-a-clip',
       `${checkpoint.path}: holds no CLIP image encoder (neither visual.conv1.weight nor vision_model.embeddings…); ` +
-        `its first tensors are ${names.slice(0, 3).join(', ').slice(0, 300)}.`,
+        `its first tensors are ${quoted(names.slice(0, 3).join(', '))}.`,
       'Give a CLIP ViT checkpoint of OpenAI, OpenCLIP or transformers.',
     );
   return renamed(checkpoint, rules);
@@ -34,10 +35,7 @@ export function upsamplerCheckpoint(checkpoint: Checkpoint): NamedWeights {
   if (!rules)
     throw new Problem(
       'checkpoint/not-an-upsampler',
-      `${checkpoint.path}: holds no SimFeatUp or FeatUp upsampler; its first tensors are ${names
-        .slice(0, 3)
-        .join(', ')
-        .slice(0, 300)}.`,
+      `${checkpoint.path}: holds no SimFeatUp or FeatUp upsampler; its first tensors are ${quoted(names.slice(0, 3).join(', '))}.`,
       'Give a checkpoint with upsampler.up.… (SimFeatUp) or upsampler.up1.… (FeatUp) tensors.',
     );
   return renamed(checkpoint, rules);
@@ -49,7 +47,7 @@ function renamed(checkpoint: Checkpoint, rules: NameRule[]): NamedWeights {
     if (byName.has(rule.name))
       throw new Problem(
         'checkpoint/ambiguous',
-        `${checkpoint.path}: ${byName.get(rule.name)!.from} and ${rule.from} both stand for ${rule.name}.`,
+        `${checkpoint.path}: ${byName.get(rule.name)!.from.map(quoted)} and ${rule.from.map(quoted)} both stand for ${rule.name}.`,
         'Export the model you want alone.',
       );
     byName.set(rule.name, rule);
@@ -107,7 +105,7 @@ function shapeOf(checkpoint: Checkpoint, rule: NameRule): number[] {
 function mismatch(checkpoint: Checkpoint, rule: NameRule, shapes: number[][]): Problem {
   return new Problem(
     'checkpoint/geometry',
-    `${checkpoint.path}: the shapes [${shapes.join('] [')}] of ${rule.from} do not make ${rule.name}.`,
+    `${checkpoint.path}: the shapes [${shapes.join('] [')}] of ${rule.from.map(quoted)} do not make ${rule.name}.`,
     'The checkpoint is damaged or of another kind of model.',
   );
 }

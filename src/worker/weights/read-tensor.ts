@@ -1,5 +1,5 @@
 import { Problem } from '../report/problem.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
+import { type CheckpointFile, quoted } from './checkpoint-file.ts';
 import { ElementSink, type ElementType } from './elements.ts';
 
 /** 512 MiB as float32. The largest tensor of the published CLIPs (ViT-H's token embedding) has 51 million elements. */
@@ -8,7 +8,7 @@ export const elementLimit = 1 << 27;
 export function missingTensor(path: string, name: string): never {
   throw new Problem(
     'checkpoint/missing-tensor',
-    `${path}: has no tensor "${name}".`,
+    `${path}: has no tensor ${quoted(name)}.`,
     'Choose a checkpoint of the right kind of model.',
   );
 }
@@ -17,7 +17,7 @@ export function requireReadable(file: CheckpointFile, name: string, count: numbe
   if (count > elementLimit)
     throw new Problem(
       'checkpoint/too-large',
-      `${file.path}: tensor "${name}" has ${count} elements; at most ${elementLimit} are read.`,
+      `${file.path}: tensor ${quoted(name)} has ${count} elements; at most ${elementLimit} are read.`,
       'This is not a checkpoint of a CLIP or an upsampler.',
     );
 }
@@ -34,6 +34,6 @@ export async function readFloat32(
   const sink = new ElementSink(type, out);
   for await (const piece of bytes) sink.push(piece);
   if (sink.end() !== count)
-    throw file.corrupt(`tensor "${name}" ended after ${sink.stored} of ${count} elements.`);
+    throw file.corrupt(`tensor ${quoted(name)} ended after ${sink.stored} of ${count} elements.`);
   return out;
 }

@@ -1,5 +1,5 @@
 import type { Checkpoint, TensorHeader } from './checkpoint.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
+import { type CheckpointFile, quoted } from './checkpoint-file.ts';
 import { bytesPerElement, type ElementType, elementCount } from './elements.ts';
 import { missingTensor, readFloat32, requireReadable } from './read-tensor.ts';
 
@@ -64,7 +64,7 @@ export async function openSafetensors(file: CheckpointFile): Promise<Checkpoint>
       const { dtype, shape, position } = find(name);
       const count = elementCount(shape);
       requireReadable(file, name, count);
-      const bytes = file.chunks(position, count * bytesPerElement[dtype], `tensor ${name}`, signal);
+      const bytes = file.chunks(position, count * bytesPerElement[dtype], `tensor ${quoted(name)}`, signal);
       return readFloat32(file, name, dtype, count, bytes);
     },
     close: () => file.close(),
@@ -77,13 +77,13 @@ function readMetadata(entry: unknown, metadata: Record<string, string>): void {
 }
 
 function placedTensor(file: CheckpointFile, name: string, entry: unknown, start: number): Placed {
-  const label = JSON.stringify(name.slice(0, 200));
+  const label = quoted(name);
   if (typeof entry !== 'object' || entry === null) throw file.corrupt(`tensor ${label} is not described.`);
   const { dtype: code, shape, data_offsets: offsets } = entry as Record<string, unknown>;
   const dtype =
     typeof code === 'string' && Object.hasOwn(safetensorsTypes, code) ? safetensorsTypes[code] : undefined;
   if (!dtype)
-    throw file.corrupt(`tensor ${label} has the element type ${JSON.stringify(code)}, which is not known.`);
+    throw file.corrupt(`tensor ${label} has the element type ${quoted(String(code))}, which is not known.`);
   if (!isExtents(shape) || shape.length > 8) throw file.corrupt(`tensor ${label} has no valid shape.`);
   if (!isExtents(offsets) || offsets.length !== 2)
     throw file.corrupt(`tensor ${label} has no valid data_offsets.`);
@@ -105,8 +105,7 @@ function requireApart(file: CheckpointFile, tensors: Map<string, Placed>): void 
   const inOrder = [...tensors].filter(([, tensor]) => elementCount(tensor.shape) > 0);
   inOrder.sort(([, a], [, b]) => a.position - b.position);
   for (const [name, { position, shape, dtype }] of inOrder) {
-    if (position < end)
-      throw file.corrupt(`tensor ${JSON.stringify(name.slice(0, 200))} overlaps another one.`);
+    if (position < end) throw file.corrupt(`tensor ${quoted(name)} overlaps another one.`);
     end = position + elementCount(shape) * bytesPerElement[dtype];
   }
 }

@@ -1,8 +1,9 @@
 import type { Checkpoint } from './checkpoint.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
+import { type CheckpointFile, quoted } from './checkpoint-file.ts';
 import { bytesPerElement, type ElementType } from './elements.ts';
+import { PickleDict, type PickleValue } from './pickle-values.ts';
 import { type StorageChunks, stateDict, torchCheckpoint } from './torch-tensors.ts';
-import { PickleCutShort, PickleDict, type PickleValue, type Unpickled, unpickle } from './unpickle.ts';
+import { PickleCutShort, type Unpickled, unpickle } from './unpickle.ts';
 
 /** Protocol 2, LONG1 of 10 bytes: 0x1950a86a20f9469cfc6c, STOP. */
 const magic = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
@@ -38,14 +39,16 @@ export async function openTorchLegacy(file: CheckpointFile): Promise<Checkpoint>
   const places = await placeStorages(file, keys, position, storageTypes);
   for (const [name, { storage }] of tensors) {
     const place = places.get(storage.key);
-    if (!place) throw file.corrupt(`the storage of tensor "${name}" is missing.`);
+    if (!place) throw file.corrupt(`the storage of tensor ${quoted(name)} is missing.`);
     if (storage.offset + storage.count > place.count)
-      throw file.corrupt(`the storage of tensor "${name}" has ${place.count} elements, fewer than claimed.`);
+      throw file.corrupt(
+        `the storage of tensor ${quoted(name)} has ${place.count} elements, fewer than claimed.`,
+      );
   }
   const chunks: StorageChunks = (storage, begin, end, signal) => {
     const size = bytesPerElement[storage.type];
     const start = places.get(storage.key)!.position + storage.offset * size;
-    return file.chunks(start + begin, end - begin, `storage ${storage.key}`, signal);
+    return file.chunks(start + begin, end - begin, `storage ${quoted(storage.key)}`, signal);
   };
   return torchCheckpoint(file, 'torch-legacy', tensors, metadata, chunks);
 }
@@ -83,10 +86,12 @@ async function placeStorages(
     const type = typeof key === 'string' ? types.get(key) : undefined;
     if (typeof key !== 'string' || !type || places.has(key))
       throw file.corrupt('its list of storages does not match its tensors.');
-    const count = Number((await file.read(position, 8, `the size of storage ${key}`)).readBigInt64LE());
+    const count = Number(
+      (await file.read(position, 8, `the size of storage ${quoted(key)}`)).readBigInt64LE(),
+    );
     const bytes = count * bytesPerElement[type];
     if (!(count >= 0 && position + 8 + bytes <= file.size))
-      throw file.corrupt(`its storage ${key} claims ${count} elements, more than the file holds.`);
+      throw file.corrupt(`its storage ${quoted(key)} claims ${count} elements, more than the file holds.`);
     places.set(key, { position: position + 8, count });
     position += 8 + bytes;
   }

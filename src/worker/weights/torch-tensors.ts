@@ -1,14 +1,14 @@
 import type { Checkpoint, TensorHeader } from './checkpoint.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
+import { type CheckpointFile, quoted } from './checkpoint-file.ts';
 import { bytesPerElement, elementCount } from './elements.ts';
-import { missingTensor, readFloat32, requireReadable } from './read-tensor.ts';
 import {
   PickleDict,
   PickleInstance,
   type PickleValue,
   type StorageReference,
   TensorReference,
-} from './unpickle.ts';
+} from './pickle-values.ts';
+import { missingTensor, readFloat32, requireReadable } from './read-tensor.ts';
 
 /** Bytes `begin` to `end` (exclusive) of a storage, in pieces that the next one overwrites. */
 export type StorageChunks = (
@@ -125,7 +125,7 @@ export function stateDict(
     root instanceof PickleDict ? [...root.entries.keys()].filter((key) => typeof key === 'string') : [];
   throw file.corrupt(
     keys.length > 0
-      ? `no tensors were found in it; its keys are ${keys.slice(0, 10).join(', ').slice(0, 300)}.`
+      ? `no tensors were found in it; its keys are ${quoted(keys.slice(0, 10).join(', '))}.`
       : 'it holds no state_dict.',
   );
 }

@@ -1,9 +1,10 @@
 import { Problem } from '../report/problem.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
+import { type CheckpointFile, quoted } from './checkpoint-file.ts';
 import { bytesPerElement } from './elements.ts';
+import type { PickleValue, StorageReference } from './pickle-values.ts';
 import { type StorageChunks, scriptTensors, stateDict, torchCheckpoint } from './torch-tensors.ts';
-import { PickleCutShort, type PickleValue, type StorageReference, unpickle } from './unpickle.ts';
+import { PickleCutShort, unpickle } from './unpickle.ts';
 import { ZipArchive, type ZipEntry } from './zip.ts';
 
 /** The structure of a trainer checkpoint of ViT-L with its optimiser takes less than 1 MB. */
@@ -62,7 +63,7 @@ function storageEntry(
 ): ZipEntry {
   const entry = archive.entries.get(`${folder}data/${storage.key}`);
   const bytes = (storage.offset + storage.count) * bytesPerElement[storage.type];
-  if (!entry) throw file.corrupt(`its storage ${JSON.stringify(storage.key.slice(0, 100))} is missing.`);
+  if (!entry) throw file.corrupt(`its storage ${quoted(storage.key)} is missing.`);
   if (storage.offset > 0)
     throw file.corrupt('it refers to a view of a storage, which this format does not have.');
   if (entry.size < bytes)
@@ -75,5 +76,5 @@ async function requireLittleEndian(file: CheckpointFile, archive: ZipArchive, fo
   if (!entry) return;
   const order = (await archive.read(entry, 100)).toString('latin1').trim();
   if (order !== 'little')
-    throw file.corrupt(`its byte order is ${JSON.stringify(order)}; only little-endian is read.`);
+    throw file.corrupt(`its byte order is ${quoted(order)}; only little-endian is read.`);
 }

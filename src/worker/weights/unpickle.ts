@@ -1,78 +1,14 @@
 import { Problem } from '../report/problem.ts';
 import type { ElementType } from './elements.ts';
-
-/** What a pickle may build: plain values, and the few objects that describe tensors. */
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | PickleValue[]
-  | PickleTuple
-  | PickleDict
-  | PickleInstance
-  | PickleGlobal
-  | StorageReference
-  | TensorReference;
-
-export class PickleTuple {
-  readonly items: PickleValue[];
-  constructor(items: PickleValue[]) {
-    this.items = items;
-  }
-}
-
-export class PickleDict {
-  readonly entries = new Map<PickleValue, PickleValue>();
-}
-
-/** A TorchScript module: a bag of attributes. Its class is only a name. */
-export class PickleInstance {
-  readonly className: string;
-  readonly attributes = new PickleDict();
-  constructor(className: string) {
-    this.className = className;
-  }
-}
-
-/** One of the allowed names; never a thing that runs. */
-export class PickleGlobal {
-  readonly name: string;
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** A run of elements that tensors share, by its key in the file. */
-export class StorageReference {
-  readonly key: string;
-  readonly type: ElementType;
-  /** Elements. */
-  readonly count: number;
-  /** Legacy files: first element within the storage `key`. */
-  readonly offset: number;
-  constructor(key: string, type: ElementType, count: number, offset: number) {
-    this.key = key;
-    this.type = type;
-    this.count = count;
-    this.offset = offset;
-  }
-}
-
-export class TensorReference {
-  readonly storage: StorageReference;
-  /** Elements, as are the strides. */
-  readonly offset: number;
-  readonly shape: number[];
-  readonly strides: number[];
-  constructor(storage: StorageReference, offset: number, shape: number[], strides: number[]) {
-    this.storage = storage;
-    this.offset = offset;
-    this.shape = shape;
-    this.strides = strides;
-  }
-}
+import { calls, constants, isCount, scriptCalls, scriptClass, storageTypes } from './pickle-globals.ts';
+import {
+  PickleDict,
+  PickleGlobal,
+  PickleInstance,
+  PickleTuple,
+  type PickleValue,
+  StorageReference,
+} from './pickle-values.ts';
 
 export interface Unpickled {
   value: PickleValue;
@@ -90,47 +26,9 @@ const instructionLimit = 2_000_000;
 const stackLimit = 1_000_000;
 const integerBytesLimit = 32;
 
-/** `module.name` of torch's typed storages → element type. */
-const storageTypes = new Map<string, ElementType>([
-  ['torch.DoubleStorage', 'float64'],
-  ['torch.FloatStorage', 'float32'],
-  ['torch.HalfStorage', 'float16'],
-  ['torch.BFloat16Storage', 'bfloat16'],
-  ['torch.LongStorage', 'int64'],
-  ['torch.IntStorage', 'int32'],
-  ['torch.ShortStorage', 'int16'],
-  ['torch.CharStorage', 'int8'],
-  ['torch.ByteStorage', 'uint8'],
-  ['torch.BoolStorage', 'bool'],
-]);
-
-/** Names that stand for themselves: element types that checkpoints mention beside their tensors. */
-const constants = new Set(
-  ['float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'int16', 'int8', 'uint8', 'bool'].map(
-    (type) => `torch.${type}`,
-  ),
-);
-
-/** The only calls a pickle can make. Each gets its arguments and returns a value, or undefined if they do not fit. */
-const calls = new Map<string, (args: PickleValue[]) => PickleValue | undefined>([
-  ['collections.OrderedDict', orderedDict],
-  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
-  ['torch._utils._rebuild_parameter', (args) => (args[0] instanceof TensorReference ? args[0] : undefined)],
-  ['torch.Size', (args) => (args.length === 1 && args[0] instanceof PickleTuple ? args[0] : undefined)],
-]);
-
-/** Lists in TorchScript archives go through these. */
-const scriptCalls = new Map<string, (args: PickleValue[]) => PickleValue | undefined>(
-  ['build_intlist', 'build_tensorlist', 'build_doublelist', 'build_boollist', 'restore_type_tag'].map(
-    (name) => [`torch.jit._pickle.${name}`, (args) => args[0]],
-  ),
-);
-
-const scriptClass = /^__torch__(\.[A-Za-z_][A-Za-z0-9_]*)+$/;
-
 /**
  * Reads one pickle from the start of `bytes` (protocols 2 to 5, the instructions that tensors need) and returns its
- * value. Nothing in the file is ever run: a name outside the list above is refused, by name, with
+ * value. Nothing in the file is ever run: a name outside `pickle-globals.ts` is refused, by name, with
  * `checkpoint/forbidden-global`. `script` also admits TorchScript's own classes as bags of attributes. Throws
  * `PickleCutShort` if `bytes` ends first. Instructions: Python's pickletools.
  */
@@ -483,43 +381,3 @@ class Unpickler {
 }
 
 const utf8 = new TextDecoder('utf-8');
-
-function isCount(value: PickleValue | undefined): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function orderedDict(args: PickleValue[]): PickleValue | undefined {
-  const dict = new PickleDict();
-  if (args.length === 0) return dict;
-  const [pairs] = args;
-  if (!Array.isArray(pairs)) return undefined;
-  for (const pair of pairs) {
-    const items = pair instanceof PickleTuple ? pair.items : Array.isArray(pair) ? pair : [];
-    if (items.length !== 2) return undefined;
-    dict.entries.set(items[0]!, items[1]!);
-  }
-  return dict;
-}
-
-/**
- * `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata])`. Refuses a tensor that
- * reaches outside its storage or that repeats elements, so that its size is bounded by the storage's.
- */
-function rebuildTensor(args: PickleValue[]): PickleValue | undefined {
-  const [storage, offset, size, stride] = args;
-  if (!(storage instanceof StorageReference) || !isCount(offset)) return undefined;
-  if (!(size instanceof PickleTuple) || !(stride instanceof PickleTuple)) return undefined;
-  const shape = size.items;
-  const strides = stride.items;
-  if (shape.length !== strides.length || shape.length > 8) return undefined;
-  if (!shape.every(isCount) || !strides.every(isCount)) return undefined;
-  let count = 1;
-  let last = offset;
-  for (let axis = 0; axis < shape.length; axis++) {
-    count *= shape[axis]!;
-    last += Math.max(0, shape[axis]! - 1) * strides[axis]!;
-  }
-  if (count > 0 && last >= storage.count) return undefined;
-  if (count > storage.count) return undefined;
-  return new TensorReference(storage, offset, shape, strides);
-}

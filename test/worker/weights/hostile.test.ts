@@ -135,6 +135,19 @@ describe('tensors that lie about their storage', () => {
     await expectProblem(bytes, 'checkpoint/corrupt', /./);
   });
 
+  it('names with line breaks and escapes stay on one line of the message', async () => {
+    const name = 'w\n\u001b[2J';
+    await expectProblem(
+      archive(pickle(dict({ [name]: text('x') }))),
+      'checkpoint/corrupt',
+      /its keys are "w\\n/,
+    );
+    const absent = dict({ [name]: tensor({ ...vector, storage: name }) });
+    await expectProblem(archive(pickle(absent)), 'checkpoint/corrupt', /storage "w\\n/);
+    const other = archive(pickle(dict({ [name]: tensor(vector) })));
+    await expectProblem(other, 'checkpoint/not-an-upsampler', /"w\\n/);
+  });
+
   it('one storage cannot have two types', async () => {
     const root = dict({ a: tensor(vector), b: tensor({ ...vector, type: 'IntStorage' }) });
     await expectProblem(archive(pickle(root)), 'checkpoint/corrupt', 'two element types');

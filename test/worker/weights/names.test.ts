@@ -94,7 +94,7 @@ describe('names of CLIP checkpoints', () => {
     ).toThrow(
       expect.objectContaining({
         code: 'checkpoint/ambiguous',
-        message: 'model.pt: holds several models: a., b..',
+        message: 'model.pt: holds several models: "a.", "b.".',
       }),
     );
   });

@@ -106,7 +106,7 @@ describe.skipIf(!hasFixtures)('checkpoints of the reference', () => {
       expect(() => upsamplerCheckpoint(checkpoint)).toThrow(
         expect.objectContaining({
           code: 'checkpoint/ambiguous',
-          message: expect.stringContaining('up., grad.up.'),
+          message: expect.stringContaining('"up.", "grad.up."'),
         }),
       );
     });
