@@ -13,10 +13,13 @@ const usualDecimals = 7;
 const finerDecimals = [10, 13, 15];
 const metresPerDegree = 111_320;
 
+const pixelSystem = { type: 'name', properties: { name: 'LOCAL_CS["Pixels of the image",UNIT["pixel",1]]' } };
+
 /**
  * Writes GeoJSON by RFC 7946: one feature a line, WGS 84 longitude and latitude, exteriors counter-clockwise, polygons
  * cut at the antimeridian. Provenance is the foreign member `provenance`. A scene without georeference keeps its pixel
- * coordinates (x right, y up from the image's top), which `coordinates` and `"crs": null` say.
+ * coordinates (x right, y up from the image's top), which the foreign member `coordinates` says to people and `crs` (of
+ * GeoJSON 2008) to GDAL and QGIS, which would put them near 0° N 0° E otherwise.
  */
 export class GeoJsonWriter implements LayerWriter {
   readonly format = 'geojson';
@@ -54,7 +57,7 @@ export class GeoJsonWriter implements LayerWriter {
     const writer = new GeoJsonWriter(file, transform, description);
     const note = transform
       ? ''
-      : '"coordinates": "pixels: x to the right, y up from the top edge of the image; not longitude and latitude",\n"crs": null,\n';
+      : `"coordinates": "pixels: x to the right, y up from the top edge of the image",\n"crs": ${JSON.stringify(pixelSystem)},\n`;
     file.text(
       `{\n"type": "FeatureCollection",\n"name": ${JSON.stringify(description.name)},\n${note}"provenance": ${JSON.stringify(description.provenance)},\n"features": [`,
     );

@@ -96,7 +96,7 @@ describe('cutting at the antimeridian', () => {
         }
         return ring(...points);
       };
-      // A star of three points may have its centre on the border: the hole must lie within the innermost circle.
+      // Even a triangle with the smallest radii (its inner circle is 18 wide) holds the hole.
       const polygon = [star(60, false), star(10, true)];
       const parts = cutAtAntimeridian(polygon);
       const expected = areaOf([polygon]);

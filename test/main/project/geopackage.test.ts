@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
@@ -219,26 +220,54 @@ describe('tables', () => {
     database.close();
   });
 
-  test.skipIf(gdalMissing)('GDAL edits our layer through our triggers', () => {
-    const path = join(folder, 'custom.gpkg');
-    const database = createPrivateGeoPackage(path);
-    const custom = {
-      ...cologne,
-      epsg: null,
-      name: 'My zone',
-      wkt: cologne.wkt!.replace(/,AUTHORITY\["EPSG","25832"\]/, ''),
-    };
-    const layer = new PolygonLayer(database, { ...layerOf('custom'), crs: custom });
-    layer.add(pixelPolygons(5, 4));
-    layer.finish();
-    database.close();
-    const read = readWithOgr(path);
-    expect(read.srs).toContain('UTM zone 32N');
-    expect(read.features).toHaveLength(5);
-    const reopened = new Database(path);
-    expect(reopened.pragma('integrity_check', { simple: true })).toBe('ok');
-    reopened.close();
-  });
+  test.skipIf(gdalMissing)(
+    'GDAL reads a custom reference system and edits the layer through the triggers',
+    () => {
+      const path = join(folder, 'custom.gpkg');
+      const database = createPrivateGeoPackage(path);
+      const wkt = cologne.wkt?.replace(/,AUTHORITY\["EPSG","25832"\]\]$/, ']') ?? null;
+      const layer = new PolygonLayer(database, {
+        ...layerOf('custom'),
+        crs: { ...cologne, epsg: null, name: 'My zone', wkt },
+      });
+      layer.add(pixelPolygons(60, 4));
+      layer.finish();
+      database.close();
+      const read = readWithOgr(path);
+      expect(read.srs).toContain('UTM zone 32N');
+      expect(read.epsg).toBe(null);
+      expect(read.features).toHaveLength(60);
+      execFileSync('/usr/bin/python3', [
+        '-c',
+        `
+import sys
+from osgeo import ogr
+ogr.UseExceptions()
+source = ogr.Open(sys.argv[1], 1)
+layer = source.GetLayer('custom')
+layer.DeleteFeature(5)
+feature = layer.GetFeature(6)
+feature.SetGeometry(ogr.CreateGeometryFromWkt('POLYGON ((0 0,1 0,1 1,0 0))'))
+layer.SetFeature(feature)
+feature.SetFID(-1)
+layer.CreateFeature(feature)
+`,
+        path,
+      ]);
+      const reopened = new Database(path);
+      expect(reopened.pragma('integrity_check', { simple: true })).toBe('ok');
+      expect(reopened.prepare('SELECT id FROM rtree_custom_geom WHERE maxx < 2').pluck().all()).toEqual([
+        6, 61,
+      ]);
+      expect(
+        reopened
+          .prepare("SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = 'custom'")
+          .pluck()
+          .get(),
+      ).toBe(60);
+      reopened.close();
+    },
+  );
 
   test('a table named like a keyword or a quote is created as asked', () => {
     const database = createPrivateGeoPackage(':memory:');
