@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { Cancelled } from '../worker/report/problem.ts';
 import { asProblem } from '../worker/report/problem-record.ts';
@@ -9,15 +8,12 @@ import { infoCommand } from './cli/info.ts';
 import { packCommand } from './cli/pack.ts';
 import { createProgressDisplay } from './cli/progress.ts';
 import { segmentCommand } from './cli/segment.ts';
+import { version } from './program.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 called wrongly, 130 cancelled. */
 const failed = 1;
 const misused = 2;
 const cancelled = 130;
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 const controller = new AbortController();
 const debug = process.argv.includes('--debug') || process.env.LANDSCRIBE_DEBUG === '1';

@@ -17,7 +17,7 @@ export function demoCommand(door: Console): Command {
       'Make a synthetic scene, segment it, and show where the results lie. Needs no data and no network.',
     )
     .option('--out <folder>', 'folder of the scene and the results', 'landscribe-demo')
-    .option('--seed <number>', 'which scene', wholeNumber(0), 1)
+    .option('--seed <number>', 'which scene', wholeNumber(0), 2)
     .option('--size <pixels>', 'side of the scene in pixels of 0.5 m', wholeNumber(64), 768)
     .option('--pack <folder>', 'model pack (default: one of random weights, whose labels mean nothing)')
     .option('--json', 'print one JSON object about the run, and no progress')

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
 import { Problem } from '../../worker/report/problem.ts';
-import { type Format, formatNamed } from '../run/output-plan.ts';
+import { type Format, formatNamed } from '../run/formats.ts';
 import {
   bandList,
   decimal,
@@ -29,8 +29,8 @@ interface SegmentOptions {
   extent?: ExtentArgument;
   window: number;
   stride: number;
-  attention: 'segearth';
-  lastLayers: number;
+  attention?: 'segearth';
+  lastLayers?: number;
   lambda: number;
   upsampler?: 'simfeatup';
   templates: 'imagenet';
@@ -101,15 +101,15 @@ export function segmentCommand(door: Console): Command {
     )
     .option('--stride <pixels>', 'step between windows in working pixels', wholeNumber(1), 112)
     .addOption(
-      new Option('--attention <variant>', 'attention of the last layers')
-        .choices(['segearth', 'sclip', 'clearclip', 'maskclip', 'clip'])
-        .default('segearth'),
+      new Option(
+        '--attention <variant>',
+        "attention of the last layers (default: the pack's, segearth for optical scenes); clip keeps residual and MLP",
+      ).choices(['segearth', 'sclip', 'clearclip', 'maskclip', 'vanilla', 'clip']),
     )
     .option(
       '--last-layers <count>',
-      'layers that use that attention: 1 for optical scenes, 2 for radar',
+      "layers that use that attention, 1 or 2 (default: the pack's, 1 for optical scenes)",
       wholeNumber(1),
-      1,
     )
     .option('--lambda <factor>', 'weight of the global bias alleviation, no unit', decimal(-10, 10), -0.3)
     .addOption(
@@ -149,12 +149,15 @@ export function segmentCommand(door: Console): Command {
         .choices(['cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
         .default('cpu'),
     )
-    .option('--threads <count>', 'processor threads (default: all)', wholeNumber(1), availableParallelism())
-    .option(
-      '--memory <size>',
-      "memory the run may use, such as 4GB or 1500MB (default: half of this machine's)",
-      memorySize,
-      Math.floor(totalmem() / 2),
+    .addOption(
+      new Option('--threads <count>', 'processor threads')
+        .argParser(wholeNumber(1))
+        .default(availableParallelism(), 'all'),
+    )
+    .addOption(
+      new Option('--memory <size>', 'memory the run may use, such as 4GB or 1500MB')
+        .argParser(memorySize)
+        .default(Math.floor(totalmem() / 2), "half of this machine's"),
     )
     .addHelpText('after', examples)
     .action((scene: string, options: SegmentOptions) => segment(door, scene, options));
@@ -186,8 +189,8 @@ async function segment(door: Console, scene: string, options: SegmentOptions): P
         extent: options.extent ?? null,
         window: options.window,
         stride: options.stride,
-        attention: options.attention,
-        lastLayers: options.lastLayers,
+        attention: options.attention ?? null,
+        lastLayers: options.lastLayers ?? null,
         lambda: options.lambda,
         upsampler: options.upsampler ?? null,
         templates: options.templates,

@@ -43,7 +43,8 @@ export class EngineThread<Table extends TaskTable<Table> = Tasks> {
 
   /** @param name shown by debuggers and in the problem of a thread that died */
   constructor(name: string, file = threadFile) {
-    this.#worker = new Worker(file, { name });
+    // The reader of GeoTIFFs brings a library that expects an object here in every thread but the main one.
+    this.#worker = new Worker(file, { name, workerData: {} });
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#failAll(asProblem(error)));
     this.#worker.on('messageerror', (error) => this.#failAll(asProblem(error)));
@@ -94,6 +95,48 @@ export class EngineThread<Table extends TaskTable<Table> = Tasks> {
         this.#pending.delete(id);
       }
     });
+  }
+
+  /** The task's pieces, each sent as the loop asks for more; returns the reply. Leaving the loop cancels the task. */
+  async *stream<Name extends keyof Table & string>(
+    task: Name,
+    request: Table[Name]['request'],
+    options: Omit<TaskOptions<never>, 'onPiece'> = {},
+  ): AsyncGenerator<Table[Name]['piece'], Table[Name]['reply']> {
+    const leaving = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, leaving.signal]) : leaving.signal;
+    const waiting: { piece: Table[Name]['piece']; used: () => void }[] = [];
+    let wake = () => {};
+    let ended = false;
+    const onPiece = (piece: Table[Name]['piece']) =>
+      new Promise<void>((used) => {
+        waiting.push({ piece, used });
+        wake();
+      });
+    const reply = this.run(task, request, { ...options, signal, onPiece }).finally(() => {
+      ended = true;
+      wake();
+    });
+    reply.catch(() => {});
+    try {
+      for (;;) {
+        const next = waiting.shift();
+        if (next) {
+          yield next.piece;
+          next.used();
+        } else if (ended) {
+          return await reply;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      leaving.abort();
+      for (const { used } of waiting) used();
+      await reply.catch(() => {});
+    }
   }
 
   /** Asks the thread to end when its tasks have; resolves when it has ended. */

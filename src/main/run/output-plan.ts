@@ -2,30 +2,15 @@ import { access, lstat, mkdir, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
+import { layerPath } from '../export/layer-writers.ts';
+import { type Format, formats } from './formats.ts';
 
-/** Output formats in the order they are written. */
-export const formats = ['gpkg', 'geojson', 'shp', 'tif'] as const;
-export type Format = (typeof formats)[number];
-
-const aliases: Record<string, Format> = {
-  geopackage: 'gpkg',
-  json: 'geojson',
-  shapefile: 'shp',
-  tiff: 'tif',
-  geotiff: 'tif',
-};
 const endings: Record<Format, readonly string[]> = {
   gpkg: ['.gpkg'],
   geojson: ['.geojson', '.json'],
   shp: ['.shp'],
   tif: ['.tif', '.tiff'],
 };
-
-/** The format that a person means by `text`, or null. */
-export function formatNamed(text: string): Format | null {
-  const lower = text.trim().toLowerCase();
-  return formats.find((format) => format === lower) ?? aliases[lower] ?? null;
-}
 
 /** Where a run writes. Absolute paths. */
 export interface OutputPlan {
@@ -66,12 +51,15 @@ export function planOutputs(out: string, asked: readonly Format[] | null): Outpu
   }
   const base = byEnding ? absolute.slice(0, -ending.length) : absolute;
   const files: OutputPlan['files'] = {};
-  for (const format of list) files[format] = format === byEnding ? absolute : `${base}.${format}`;
+  for (const format of list) files[format] = layerPath(absolute, format);
   const confidence = files.tif ? `${base}.confidence${path.extname(files.tif)}` : null;
   const all: string[] = [];
   if (files.gpkg) all.push(files.gpkg);
   if (files.geojson) all.push(files.geojson, `${base}.qml`);
-  if (files.shp) for (const part of ['shp', 'shx', 'dbf', 'prj', 'cpg', 'qml']) all.push(`${base}.${part}`);
+  if (files.shp) {
+    for (const part of ['shp', 'shx', 'dbf', 'prj', 'cpg', 'qml', 'provenance.json'])
+      all.push(`${base}.${part}`);
+  }
   if (files.tif) all.push(files.tif, `${files.tif}.aux.xml`, confidence!, `${confidence}.aux.xml`);
   return {
     formats: list,

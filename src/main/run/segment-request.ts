@@ -3,10 +3,10 @@ import * as z from 'zod';
 import { decisionRule } from '../../worker/classmap/decide.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { planWindows } from '../../worker/tile/plan.ts';
-import { formats } from './output-plan.ts';
+import { formats } from './formats.ts';
 
 /** Attention variants of the dense encoder. */
-export const attentions = ['segearth', 'sclip', 'clearclip', 'maskclip', 'clip'] as const;
+export const attentions = ['segearth', 'sclip', 'clearclip', 'maskclip', 'vanilla', 'clip'] as const;
 export const upsamplers = ['simfeatup', 'featup', 'none'] as const;
 export const templateSets = ['imagenet', 'single', 'remote-sensing'] as const;
 export const providers = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
@@ -55,8 +55,9 @@ export const segmentRequest = z.strictObject({
   /** Working pixels; 0: the whole scene as one window. */
   window: z.int().min(0).max(4096).default(224),
   stride: z.int().min(1).max(4096).default(112),
-  attention: z.enum(attentions).default('segearth'),
-  lastLayers: z.int().min(1).max(2).default(1),
+  /** null: the pack's own (segearth and 1 for optical scenes). */
+  attention: z.enum(attentions).nullable().default(null),
+  lastLayers: z.int().min(1).max(2).nullable().default(null),
   lambda: z.number().min(-10).max(10).default(-0.3),
   /** null: what the pack carries. */
   upsampler: z.enum(upsamplers).nullable().default(null),

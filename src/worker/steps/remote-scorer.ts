@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { Problem, throwIfCancelled } from '../report/problem.ts';
+import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
 import { fromRecord, type ProblemRecord, toRecord } from '../report/problem-record.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
 
@@ -46,13 +46,29 @@ export class RemoteScorer implements WindowScorer {
     });
   }
 
+  /** Rejects at once when the signal fires; the lane finishes its window by itself and the answer is dropped. */
   score(pixels: Float32Array, height: number, width: number, signal?: AbortSignal): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
       throwIfCancelled(signal);
       if (this.#closed) throw laneEnded();
       const own = ownBuffer(pixels);
       const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
+      const onAbort = () => {
+        this.#waiting.delete(id);
+        reject(signal!.reason instanceof Problem ? signal!.reason : new Cancelled());
+      };
+      const settled = () => signal?.removeEventListener('abort', onAbort);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.set(id, {
+        resolve(scores) {
+          settled();
+          resolve(scores);
+        },
+        reject(problem) {
+          settled();
+          reject(problem);
+        },
+      });
       const message: WindowMessage = { id, pixels: own, height, width };
       this.#port.postMessage(message, [own.buffer]);
     });

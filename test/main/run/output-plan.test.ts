@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatNamed, planOutputs, prepareOutputs } from '../../../src/main/run/output-plan.ts';
+import { formatNamed } from '../../../src/main/run/formats.ts';
+import { planOutputs, prepareOutputs } from '../../../src/main/run/output-plan.ts';
 
 let folder: string;
 beforeEach(() => {

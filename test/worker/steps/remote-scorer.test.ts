@@ -67,3 +67,13 @@ it('fails what waits when the lane goes away', async () => {
   await expect(waiting).rejects.toMatchObject({ code: 'engine/ended' });
   await expect(remote.score(new Float32Array(3), 1, 1)).rejects.toMatchObject({ code: 'engine/ended' });
 });
+
+it('does not wait for a lane that is slow to begin when the run is cancelled', async () => {
+  const { port1 } = new MessageChannel();
+  const remote = new RemoteScorer(port1, 2);
+  const controller = new AbortController();
+  const waiting = remote.score(new Float32Array(3), 1, 1, controller.signal);
+  controller.abort(new Problem('engine/run', 'vision.onnx failed.', 'Lower --threads.'));
+  await expect(waiting).rejects.toMatchObject({ code: 'engine/run' });
+  remote.close();
+});

@@ -1,0 +1,52 @@
+import type { BuildPackRequest } from '../worker/steps/build-pack.ts';
+import type { SceneInfo } from '../worker/steps/info.ts';
+import type { DemoRequest, DemoResult } from './run/demo.ts';
+import type { PackInfo } from './run/pack.ts';
+import type { RunOptions, SegmentSummary } from './run/segment.ts';
+import type { SegmentInput } from './run/segment-request.ts';
+
+/** A result for programs, and the same for people. */
+export interface Described<Info> {
+  info: Info;
+  text: string;
+}
+
+/**
+ * Everything the program does, behind whatever door: command line now, window later. Each method loads what it needs
+ * when it is first called, rejects with a `Problem`, and stops when `signal` fires.
+ */
+export interface App {
+  segment(request: SegmentInput, options?: RunOptions): Promise<SegmentSummary>;
+  info(scene: string, options?: RunOptions): Promise<Described<SceneInfo>>;
+  packBuild(request: BuildPackRequest, options?: RunOptions): Promise<Described<PackInfo>>;
+  packInfo(folder: string, options?: RunOptions): Promise<Described<PackInfo>>;
+  demo(request: DemoRequest, options?: RunOptions): Promise<DemoResult>;
+}
+
+export function createApp(): App {
+  return {
+    async segment(request, options) {
+      const { runSegment } = await import('./run/segment.ts');
+      return runSegment(request, options);
+    },
+    async info(scene, options) {
+      const { describeScene, formatSceneInfo } = await import('../worker/steps/info.ts');
+      const info = await describeScene(scene, options?.signal);
+      return { info, text: formatSceneInfo(info) };
+    },
+    async packBuild(request, options) {
+      const { buildPackInThread } = await import('./run/pack.ts');
+      return buildPackInThread(request, options);
+    },
+    async packInfo(folder, options) {
+      const { describePack } = await import('./run/pack.ts');
+      return describePack(folder, options);
+    },
+    async demo(request, options) {
+      const { runDemo } = await import('./run/demo.ts');
+      return runDemo(request, options);
+    },
+  };
+}
+
+export type { DemoRequest, DemoResult, PackInfo, RunOptions, SegmentInput, SegmentSummary };

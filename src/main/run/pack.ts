@@ -1,0 +1,75 @@
+import type { Manifest } from '../../worker/pack/manifest.ts';
+import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
+import type { BuildPackRequest } from '../../worker/steps/build-pack.ts';
+import { EngineThread } from '../engine/engine-thread.ts';
+import type { RunOptions } from './segment.ts';
+
+/** A pack as `pack info` tells it. */
+export interface PackInfo extends Omit<Manifest, 'files'> {
+  folder: string;
+  /** SHA-256 of the manifest, which holds the digests of all other files. */
+  checksum: string;
+  files: number;
+  bytes: number;
+}
+
+/** Builds a pack in a thread of its own. */
+export async function buildPackInThread(
+  request: BuildPackRequest,
+  { signal, onProgress }: RunOptions = {},
+): Promise<{ info: PackInfo; text: string }> {
+  const thread = new EngineThread('pack');
+  try {
+    await thread.run('buildPack', request, { signal, onProgress });
+  } finally {
+    await thread.close();
+  }
+  return describePack(request.out, { signal });
+}
+
+/** What a pack's manifest says, once all its files are known to be whole. */
+export async function describePack(
+  folder: string,
+  { signal }: RunOptions = {},
+): Promise<{ info: PackInfo; text: string }> {
+  const pack = await openPack(folder);
+  await verifyPack(pack, signal);
+  const { files, ...manifest } = pack.manifest;
+  const info: PackInfo = {
+    ...manifest,
+    folder,
+    checksum: pack.checksum,
+    files: Object.keys(files).length,
+    bytes: Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+  return { info, text: packText(info) };
+}
+
+function packText(info: PackInfo): string {
+  const { vision, text, embedding } = info.geometry;
+  const upsamplers = { jbu_one: 'SimFeatUp', jbu_stack: 'FeatUp' };
+  const attentions = Object.keys(info.encoders.optical.graphs).join(', ');
+  const rows: [string, string][] = [
+    ['name', info.name],
+    ['folder', info.folder],
+    ['created', info.created],
+    [
+      'encoder',
+      `ViT, patch ${vision.patch} px, image ${vision.image} px, width ${vision.width}, ${vision.layers} layers, ${vision.heads} heads, ${info.activation}`,
+    ],
+    ['text', `width ${text.width}, ${text.layers} layers, ${text.vocabulary} tokens`],
+    ['embedding', `${embedding} values`],
+    [
+      'attention',
+      `${attentions} (default ${info.encoders.optical.attention}-${info.encoders.optical.lastLayers})`,
+    ],
+    ['upsampler', info.upsampler ? upsamplers[info.upsampler.kind] : 'none'],
+    ['SAR', info.encoders.sar ? 'yes' : 'no'],
+    ['weights', info.storage],
+    ['finest', `${info.finestResolution} m per working pixel by default`],
+    ['size', `${(info.bytes / 1e6).toFixed(1)} MB in ${info.files} files, all whole`],
+    ['checksum', info.checksum],
+    ...info.sources.map(({ role, file }): [string, string] => ['from', `${role} ${file}`]),
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(10)} ${value}`).join('\n');
+}

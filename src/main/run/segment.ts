@@ -1,0 +1,360 @@
+import { rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
+import { Cancelled, Problem } from '../../worker/report/problem.ts';
+import { asProblem } from '../../worker/report/problem-record.ts';
+import type { ReportProgress } from '../../worker/report/progress.ts';
+import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
+import { unpackFeatures } from '../../worker/steps/feature-batch.ts';
+import type { PolygonFeature } from '../../worker/vector/feature.ts';
+import { EngineThread } from '../engine/engine-thread.ts';
+import { Lanes } from '../engine/lanes.ts';
+import type { StagedOutput } from '../export/layer-writer.ts';
+import { type LayerFormat, layerFormats, writeLayers } from '../export/layer-writers.ts';
+import { publishAll } from '../export/staged-file.ts';
+import { program, version } from '../program.ts';
+import { type LanePlan, planLanes } from './lanes.ts';
+import { diskWarning, type OutputPlan, planOutputs, prepareOutputs, removePartial } from './output-plan.ts';
+import { checkSegmentRequest, type SegmentInput, type SegmentRequest } from './segment-request.ts';
+
+export interface RunOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ReportProgress | undefined;
+  /** A sentence for the person who watches. */
+  onNote?: ((text: string) => void) | undefined;
+}
+
+/** What a run made: the object of `--json`. */
+export interface SegmentSummary {
+  scene: string;
+  pack: string;
+  /** Files to open, absolute. */
+  outputs: string[];
+  /** Size of the result. */
+  width: number;
+  height: number;
+  crs: string | null;
+  /** Metres per working pixel, or null without a CRS. */
+  workingResolution: number | null;
+  classes: {
+    id: number;
+    name: string;
+    pixels: number;
+    /** Of its polygons, m² (pixels² without a CRS); null where no polygons were asked for. */
+    area: number | null;
+  }[];
+  /** Pixels of class 0: unclassified or nodata. */
+  unclassified: number;
+  pixels: number;
+  /** Null where none were asked for. */
+  polygons: number | null;
+  windows: number;
+  provider: string;
+  lanes: number;
+  threadsPerLane: number;
+  /** Whether strips of an earlier run were taken over. */
+  resumed: boolean;
+  notes: string[];
+  seconds: number;
+}
+
+/** Bytes that reading and stitching may take, of what the whole run may. */
+interface MemoryPlan {
+  cacheBytes: number;
+  stitchBytes: number;
+  /** All but the lanes, the program itself included. */
+  reservedBytes: number;
+}
+
+const megabyte = 2 ** 20;
+
+function planMemory(memory: number): MemoryPlan {
+  const cacheBytes = Math.min(256 * megabyte, Math.floor(memory / 8));
+  const stitchBytes = Math.min(1024 * megabyte, Math.floor(memory / 4));
+  return { cacheBytes, stitchBytes, reservedBytes: cacheBytes + stitchBytes + 200 * megabyte };
+}
+
+/** What a lane may take: weights once more than on disk where the runtime packs them, and a window's activations. */
+function laneBytes(pack: Pack, request: SegmentRequest, words: number, encoder: string): number {
+  const { files } = pack.manifest;
+  const weights = (files[`${encoder}.weights`]?.bytes ?? 0) + (files['upsampler.weights']?.bytes ?? 0);
+  const side = request.window === 0 ? 1024 : request.window;
+  const activations = side * side * 4 * (3 * 121 + 4 * words);
+  return weights * 2 + activations + 150 * megabyte;
+}
+
+/** Settings of the scorers with the pack's own where the request leaves them open. Throws `Problem`. */
+function scoringOf(request: SegmentRequest, pack: Pack) {
+  const { encoders, upsampler, name } = pack.manifest;
+  const kinds = { simfeatup: 'jbu_one', featup: 'jbu_stack' } as const;
+  const asked = request.upsampler;
+  if (asked !== null && asked !== 'none' && upsampler?.kind !== kinds[asked]) {
+    throw new Problem(
+      'pack/no-upsampler',
+      `Pack ${name} has no ${asked} upsampler${upsampler ? `, but ${upsampler.kind === 'jbu_one' ? 'simfeatup' : 'featup'}` : ''}.`,
+      'Leave --upsampler out to use what the pack has, or use none.',
+    );
+  }
+  return {
+    modality: 'optical' as const,
+    attention: request.attention ?? (encoders.optical.attention as NonNullable<SegmentRequest['attention']>),
+    lastLayers: request.lastLayers ?? encoders.optical.lastLayers,
+    lambda: request.lambda,
+    upsample: asked !== 'none' && upsampler !== null,
+  };
+}
+
+/** Segments a scene from file to files. Throws `Problem`; leaves no output on failure, and what can be resumed beside it. */
+export async function runSegment(input: SegmentInput, options: RunOptions = {}): Promise<SegmentSummary> {
+  const started = performance.now();
+  const request = checkSegmentRequest(input);
+  const plan = planOutputs(request.out, request.formats);
+  const pack = await openPack(request.pack);
+  await verifyPack(pack, options.signal);
+  const scoring = scoringOf(request, pack);
+  if (!(await stat(request.scene).catch(() => null))) {
+    throw new Problem('scene/missing', `${request.scene} does not exist.`, 'Check the name and the folder.');
+  }
+  await prepareOutputs(plan, request.scene, request.overwrite);
+  const words = request.classes.flatMap((entry) => entry.words);
+  const memory = planMemory(request.memory);
+  const lanePlan = planLanes(
+    request.threads,
+    request.memory,
+    memory.reservedBytes,
+    laneBytes(pack, request, words.length, 'vision'),
+    request.provider,
+  );
+  const notes: string[] = [];
+  const note = (text: string) => {
+    notes.push(text);
+    options.onNote?.(text);
+  };
+  const conductor = new EngineThread('conductor');
+  try {
+    const reply = await classify(conductor, request, plan, pack, scoring, words, memory, lanePlan, {
+      ...options,
+      onNote: note,
+    });
+    const { polygons, areas } = await write(conductor, request, plan, memory, reply, {
+      ...options,
+      onNote: note,
+    });
+    await removePartial(plan);
+    const { grid, classPixels } = reply;
+    return {
+      scene: request.scene,
+      pack: pack.manifest.name,
+      outputs: [
+        ...plan.formats.map((format) => plan.files[format]!),
+        ...(plan.confidence ? [plan.confidence] : []),
+      ],
+      width: grid.width,
+      height: grid.height,
+      crs: grid.crs === null ? null : grid.crs.epsg === null ? grid.crs.name : `EPSG:${grid.crs.epsg}`,
+      workingResolution: reply.workingResolution,
+      classes: request.classes.map(({ id, name }) => ({
+        id,
+        name,
+        pixels: classPixels[id] ?? 0,
+        area: areas === null ? null : (areas[id] ?? 0),
+      })),
+      unclassified: classPixels[0] ?? 0,
+      pixels: grid.width * grid.height,
+      polygons,
+      windows: reply.windows,
+      provider: request.provider,
+      ...lanePlan,
+      resumed: reply.resumed,
+      notes,
+      seconds: Math.round(performance.now() - started) / 1000,
+    };
+  } catch (error) {
+    throw await withRemains(asProblem(error), plan);
+  } finally {
+    await conductor.close();
+  }
+}
+
+/** Class map and confidence in the partial folder, by the conductor in its thread and lanes in theirs. */
+async function classify(
+  conductor: EngineThread,
+  request: SegmentRequest,
+  plan: OutputPlan,
+  pack: Pack,
+  scoring: ReturnType<typeof scoringOf>,
+  words: string[],
+  memory: MemoryPlan,
+  { lanes: laneCount, threadsPerLane }: LanePlan,
+  { signal, onProgress, onNote }: RunOptions,
+): Promise<ConductReply> {
+  const channels = Array.from({ length: laneCount }, () => new MessageChannel());
+  const ports = channels.map(({ port1 }) => port1);
+  const lanes = new Lanes();
+  const failing = new AbortController();
+  let laneProblem: Problem | null = null;
+  let encoding = false;
+  const session = { provider: request.provider, threads: threadsPerLane };
+  const startLanes = () => {
+    encoding = true;
+    lanes.start(
+      { words, templates: request.templates, lane: { pack: request.pack, scorer: scoring, session } },
+      channels.map(({ port2 }) => port2),
+      onProgress,
+      () => {
+        encoding = false;
+      },
+      (problem) => {
+        laneProblem ??= problem;
+        failing.abort(problem);
+      },
+    );
+  };
+  const { manifest } = pack;
+  try {
+    return await conductor.run(
+      'conduct',
+      {
+        scene: request.scene,
+        pack: {
+          name: manifest.name,
+          checksum: pack.checksum,
+          finestResolution: manifest.finestResolution,
+          mean: manifest.normalisation.mean,
+          deviation: manifest.normalisation.deviation,
+        },
+        classes: request.classes,
+        threshold: request.threshold,
+        background: request.background,
+        bands: request.bands,
+        resolution: request.resolution,
+        extent: request.extent,
+        window: request.window,
+        stride: request.stride,
+        scoring: { ...scoring, templates: request.templates },
+        recorded: { provider: request.provider, minArea: request.minArea, simplify: request.simplify },
+        program,
+        version,
+        outputs: rastersOf(plan),
+        resume: request.overwrite ? 'replace' : 'continue',
+        cacheBytes: memory.cacheBytes,
+        memoryBytes: memory.stitchBytes,
+        lanes: ports,
+      },
+      {
+        signal: signal ? AbortSignal.any([signal, failing.signal]) : failing.signal,
+        transfer: ports,
+        onProgress(progress) {
+          if (!encoding) onProgress?.(progress);
+        },
+        async onPiece(piece: ConductPiece) {
+          if (piece.kind === 'lanes-wanted') startLanes();
+          else {
+            onNote?.(piece.reason);
+            const bytes = request.classes.length > 255 ? 2 : 1;
+            const warning = await diskWarning(plan, piece.pixels, bytes);
+            if (warning) onNote?.(`warning: ${warning}`);
+          }
+        },
+      },
+    );
+  } catch (error) {
+    // A lane's own failure says more than the conductor's, who only sees that it is gone.
+    await lanes.close();
+    throw laneProblem ?? error;
+  } finally {
+    await lanes.close();
+    for (const { port1, port2 } of channels) {
+      port1.close();
+      port2.close();
+    }
+  }
+}
+
+/** Polygons into every layer asked for; layers and rasters get their names together. */
+async function write(
+  conductor: EngineThread,
+  request: SegmentRequest,
+  plan: OutputPlan,
+  memory: MemoryPlan,
+  { grid, header, provenance }: ConductReply,
+  { signal, onProgress, onNote }: RunOptions,
+): Promise<{ polygons: number | null; areas: number[] | null }> {
+  const rasters = rastersOf(plan);
+  const also: StagedOutput[] = [];
+  if (plan.files.tif && plan.confidence) {
+    also.push(
+      { temporary: `${rasters.classMap}.aux.xml`, target: `${plan.files.tif}.aux.xml` },
+      { temporary: rasters.confidence, target: plan.confidence },
+      { temporary: rasters.classMap, target: plan.files.tif },
+    );
+  }
+  const { overwrite } = request;
+  const layers = plan.formats.filter((format): format is LayerFormat =>
+    (layerFormats as readonly string[]).includes(format),
+  );
+  if (layers.length === 0) {
+    await publishAll(also, { overwrite });
+    return { polygons: null, areas: null };
+  }
+  const metres = header.groundSampleDistance ?? 1;
+  const batches = conductor.stream(
+    'trace',
+    {
+      ...rasters,
+      grid,
+      classes: request.classes,
+      minAreaPixels: Math.ceil(request.minArea / (metres * metres)),
+      simplifyPixels: request.simplify / metres,
+      memoryLimit: memory.stitchBytes,
+    },
+    { signal, onProgress },
+  );
+  const areas = new Array<number>(request.classes.length + 1).fill(0);
+  let polygons = 0;
+  async function* features(): AsyncGenerator<PolygonFeature[]> {
+    for await (const batch of batches) {
+      const list = unpackFeatures(batch);
+      for (const { classId, area } of list) areas[classId] = areas[classId]! + area;
+      polygons += list.length;
+      yield list;
+    }
+  }
+  const reports = await writeLayers(
+    features(),
+    layers,
+    path.resolve(request.out),
+    {
+      name: path.basename(plan.base),
+      crs: grid.crs,
+      classes: request.classes,
+      provenance,
+      groundSampleDistance: header.groundSampleDistance,
+    },
+    { overwrite, also, ...(signal && { signal }) },
+  );
+  for (const report of reports) for (const text of report.notes) onNote?.(text);
+  return { polygons, areas };
+}
+
+function rastersOf(plan: OutputPlan) {
+  return {
+    classMap: path.join(plan.partial, 'classes.tif'),
+    confidence: path.join(plan.partial, 'confidence.tif'),
+    partFolder: plan.partial,
+  };
+}
+
+/** The problem, with word of what is kept for resuming; an empty partial folder goes. */
+async function withRemains(problem: Problem, plan: OutputPlan): Promise<Problem> {
+  const gone = await rmdir(plan.partial).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
+  if (gone || problem.code === 'segment/other-run') return problem;
+  const kept = `What is finished is kept in ${plan.partial}: the same command resumes.`;
+  return problem instanceof Cancelled
+    ? new Cancelled(problem.message, kept)
+    : new Problem(problem.code, problem.message, `${problem.hint} ${kept}`.trim(), problem);
+}

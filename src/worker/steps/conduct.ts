@@ -1,0 +1,158 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ClassEntry } from '../classmap/class-entry.ts';
+import { decisionRule } from '../classmap/decide.ts';
+import { chooseBands } from '../prep/choose-bands.ts';
+import { normalise } from '../prep/normalise.ts';
+import { measureStretch } from '../prep/stretch.ts';
+import { chooseWorkingGrid } from '../prep/working-grid.ts';
+import { openWorkingPixels } from '../prep/working-pixels.ts';
+import { type Extent, extentWindow } from '../raster/extent.ts';
+import { fingerprintFile } from '../scene/fingerprint.ts';
+import { openScene } from '../scene/open-scene.ts';
+import type { SceneHeader } from '../scene/scene.ts';
+import type { WindowScorer } from '../tile/window-scorer.ts';
+import type { Provenance } from './provenance.ts';
+import { RemoteScorer } from './remote-scorer.ts';
+import { type SegmentSceneResult, segmentScene } from './segment.ts';
+import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** What the conductor needs to know of a pack. */
+export interface PackFacts {
+  name: string;
+  checksum: string;
+  /** Metres per pixel. */
+  finestResolution: number;
+  mean: readonly number[];
+  deviation: readonly number[];
+}
+
+export interface ConductRequest {
+  scene: string;
+  pack: PackFacts;
+  classes: ClassEntry[];
+  threshold: number | number[];
+  background: string | null;
+  /** 1-based. */
+  bands: number[] | null;
+  resolution: number | 'native' | null;
+  extent: Extent | null;
+  window: number;
+  stride: number;
+  /** Settings of the scorers: recorded, and part of what the result depends on. */
+  scoring: Record<string, unknown>;
+  /** Settings of what follows: recorded only. */
+  recorded: Record<string, unknown>;
+  program: string;
+  version: string;
+  outputs: SegmentOutputs;
+  resume: ResumePolicy;
+  /** Bytes of decoded blocks, and for stitching. */
+  cacheBytes: number;
+  memoryBytes: number;
+  /** One end of each lane's channel; the other ends' threads need not run before `lanes-wanted`. */
+  lanes: MessagePort[];
+}
+
+export type ConductPiece =
+  /** The scene is open and the settings hold. */
+  | { kind: 'prepared'; header: SceneHeader; pixels: number; reason: string }
+  /** A window waits to be scored. Does not come where an earlier run left nothing to do. */
+  | { kind: 'lanes-wanted' };
+
+export interface ConductReply extends SegmentSceneResult {
+  header: SceneHeader;
+  workingResolution: number | null;
+}
+
+/** Reads, stitches and decides a scene in this thread, while lanes in other threads score its windows. */
+export async function conduct(request: ConductRequest, context: TaskContext): Promise<ConductReply> {
+  const { signal } = context;
+  const { pack, classes } = request;
+  const scene = await openScene(request.scene, signal, { cacheBytes: request.cacheBytes });
+  const lanes: RemoteScorer[] = [];
+  try {
+    const { header } = scene;
+    const region = request.extent === null ? null : extentWindow(header.grid, request.extent);
+    const bands = chooseBands(header.bands, request.bands?.join(','));
+    const workingGrid = chooseWorkingGrid(
+      header.grid,
+      header.groundSampleDistance,
+      request.resolution ?? undefined,
+      pack.finestResolution,
+    );
+    const rule = decisionRule(classes, request.threshold, request.background);
+    const sceneFingerprint = await fingerprintFile(request.scene);
+    await context.emit({
+      kind: 'prepared',
+      header,
+      pixels: region ? region.width * region.height : header.grid.width * header.grid.height,
+      reason: workingGrid.reason,
+    } satisfies ConductPiece);
+    const stretch = await measureStretch(scene, bands, signal);
+    const working = openWorkingPixels(scene, {
+      grid: workingGrid,
+      bands,
+      stretch,
+      cacheBytes: request.cacheBytes,
+    });
+    const provenance: Provenance = {
+      program: request.program,
+      version: request.version,
+      date: new Date().toISOString(),
+      scene: request.scene,
+      sceneFingerprint,
+      pack: pack.name,
+      packChecksum: pack.checksum,
+      classes,
+      settings: {
+        ...request.scoring,
+        window: request.window,
+        stride: request.stride,
+        threshold: request.threshold,
+        background: request.background,
+        bands: bands.map((band) => band + 1),
+        stretch,
+        workingResolution: workingGrid.resolution,
+        extent: region,
+        ...request.recorded,
+      },
+    };
+    let wanted: Promise<void> | null = null;
+    const scorers = request.lanes.map((port): WindowScorer => {
+      const lane = new RemoteScorer(port, rule.wordClasses.length);
+      lanes.push(lane);
+      return {
+        words: lane.words,
+        async score(pixels, height, width) {
+          wanted ??= context.emit({ kind: 'lanes-wanted' } satisfies ConductPiece);
+          await wanted;
+          return lane.score(pixels, height, width, signal);
+        },
+      };
+    });
+    const result = await segmentScene({
+      scene,
+      bands,
+      workingGrid,
+      working,
+      normalise: (pixels, valid) => normalise(pixels, valid, pack.mean, pack.deviation),
+      scorers,
+      window: request.window,
+      stride: request.stride,
+      extent: region,
+      rule,
+      provenance,
+      identity: { ...request.scoring, stretch, level: working.level },
+      outputs: request.outputs,
+      resume: request.resume,
+      memoryBytes: request.memoryBytes,
+      signal,
+      report: context.report,
+    });
+    return { ...result, header, workingResolution: workingGrid.resolution };
+  } finally {
+    for (const lane of lanes) lane.close();
+    await scene.close();
+  }
+}

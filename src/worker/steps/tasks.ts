@@ -1,0 +1,84 @@
+import type { ClassEntry } from '../classmap/class-entry.ts';
+import type { Manifest } from '../pack/manifest.ts';
+import type { BuildPackRequest } from './build-pack.ts';
+import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
+import type { FeatureBatch } from './feature-batch.ts';
+import type { EmbedRequest, LaneRequest } from './lane.ts';
+import type { PictureRequest } from './picture-result.ts';
+import type { TaskContext, TaskReply } from './task-context.ts';
+import type { TraceRequest } from './trace-map.ts';
+
+/** Everything an engine thread can be asked to do. */
+export interface Tasks {
+  conduct: { request: ConductRequest; piece: ConductPiece; reply: ConductReply };
+  embed: { request: EmbedRequest; piece: never; reply: Float32Array };
+  lane: { request: LaneRequest; piece: never; reply: number };
+  trace: { request: TraceRequest; piece: FeatureBatch; reply: number };
+  buildPack: { request: BuildPackRequest; piece: never; reply: Manifest };
+  buildRandomPack: { request: { out: string; overwrite: boolean }; piece: never; reply: Manifest };
+  makeDemoScene: {
+    request: { folder: string; seed: number; size: number; software: string };
+    piece: never;
+    reply: { scenePath: string; truthPath: string; classes: ClassEntry[] };
+  };
+  picture: { request: PictureRequest; piece: never; reply: null };
+}
+
+type Runners = {
+  [Name in keyof Tasks]: (
+    request: Tasks[Name]['request'],
+    context: TaskContext,
+  ) => Promise<TaskReply<Tasks[Name]['reply']>>;
+};
+
+/** Each task loads what it needs when it is first asked for: a thread that traces has no use for sessions. */
+const runners: Runners = {
+  async conduct(request, context) {
+    const { conduct } = await import('./conduct.ts');
+    return { reply: await conduct(request, context) };
+  },
+  async embed(request, context) {
+    const { embed } = await import('./lane.ts');
+    const reply = await embed(request, context);
+    return { reply, transfer: [reply.buffer] };
+  },
+  async lane(request, context) {
+    const { serveLane } = await import('./lane.ts');
+    return { reply: await serveLane(request, context) };
+  },
+  async trace(request, context) {
+    const { traceMap } = await import('./trace-map.ts');
+    return { reply: await traceMap(request, context) };
+  },
+  async buildPack(request, context) {
+    const { buildPack } = await import('./build-pack.ts');
+    return { reply: await buildPack(request, context.signal, context.report) };
+  },
+  async buildRandomPack({ out, overwrite }, context) {
+    const { buildRandomPack } = await import('./random-pack.ts');
+    return { reply: await buildRandomPack(out, overwrite, context) };
+  },
+  async makeDemoScene({ folder, seed, size, software }, context) {
+    const { makeDemoScene } = await import('./demo.ts');
+    const { scenePath, truthPath, classes } = await makeDemoScene(folder, seed, size, {
+      software,
+      signal: context.signal,
+    });
+    return { reply: { scenePath, truthPath, classes: [...classes] } };
+  },
+  async picture(request, context) {
+    const { pictureResult } = await import('./picture-result.ts');
+    await pictureResult(request, context);
+    return { reply: null };
+  },
+};
+
+/** Runs a task by its name; the host's types say what each name takes. */
+export function runTask(task: string, request: unknown, context: TaskContext): Promise<TaskReply<unknown>> {
+  if (!Object.hasOwn(runners, task)) throw new Error(`no task named ${task}`);
+  const run = runners[task as keyof Tasks] as (
+    request: unknown,
+    context: TaskContext,
+  ) => Promise<TaskReply<unknown>>;
+  return run(request, context);
+}
