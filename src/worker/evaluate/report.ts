@@ -104,11 +104,14 @@ export function drawConfusion(confusion: Confusion): Picture {
   const columns = shown + (hasUnclassified ? 1 : 0);
   const text = 2;
   const line = textHeight(text) + 6;
-  const cellWidth = 72;
   const cellHeight = 40;
   const names = [...confusion.names.slice(0, shown)];
-  const nameWidth =
-    Math.min(260, Math.max(textWidth('label', text), ...names.map((name) => textWidth(name, text)))) + 12;
+  const longest = Math.max(
+    ...names.map((name) => textWidth(name, text)),
+    hasUnclassified ? textWidth('unclassified', text) : 0,
+  );
+  const cellWidth = Math.min(Math.max(longest + 12, 72), shown > 16 ? 84 : 160);
+  const nameWidth = Math.min(260, Math.max(textWidth('label', text), longest)) + 12;
   const left = 16 + nameWidth;
   const top = 16 + 2 * line + 8;
   const width = Math.max(left + columns * cellWidth + 110, 560);
