@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { type GeoTiffScene, openGeoTiff } from './geotiff.ts';
-import { openImage } from './image.ts';
 
 export interface OpenSceneOptions {
   /** Bound of the decoded blocks kept in memory, bytes. */
@@ -31,9 +30,11 @@ export async function openScene(
     allowIncomplete: options.allowIncomplete ?? false,
   };
   if (isTiff(head)) return openGeoTiff(path, settings);
-  if (startsWith(head, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]))
-    return openImage(path, 'PNG', settings, signal);
-  if (startsWith(head, [0xff, 0xd8, 0xff])) return openImage(path, 'JPEG', settings, signal);
+  const png = startsWith(head, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  if (png || startsWith(head, [0xff, 0xd8, 0xff])) {
+    const { openImage } = await import('./image.ts');
+    return openImage(path, png ? 'PNG' : 'JPEG', settings, signal);
+  }
   const known = knownFormat(head);
   if (known !== null) {
     throw new Problem(

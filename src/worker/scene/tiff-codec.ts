@@ -3,6 +3,7 @@ import * as zlib from 'node:zlib';
 import { getDecoder } from 'geotiff';
 import sharp from 'sharp';
 import type { Samples } from '../raster/bands.ts';
+import { readLercHeader } from './lerc-header.ts';
 import { decodeLzw, decodePackBits } from './lzw.ts';
 import { decodeSamples, rowBytes, undoPredictor } from './sample-layout.ts';
 import type { TiffImage } from './tiff-file.ts';
@@ -235,18 +236,10 @@ async function lercBlock(
       : image.lercCompression === 2
         ? await unzstd(bytes, limit)
         : bytes;
-  const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
-  if (plain.length < 22 || String.fromCharCode(...plain.subarray(0, 6)) !== 'Lerc2 ')
-    throw new RangeError('no LERC 2');
-  const at = view.getInt32(6, true) >= 3 ? 14 : 10;
-  if (
-    view.getInt32(at + 4, true) !== image.blockWidth ||
-    view.getInt32(at, true) < rows ||
-    view.getInt32(at, true) > image.blockHeight
-  ) {
-    throw new RangeError(
-      `a LERC block of ${view.getInt32(at + 4, true)} × ${view.getInt32(at, true)} pixels`,
-    );
+  const header = readLercHeader(plain);
+  const fits = header.height >= rows && header.height <= image.blockHeight && header.samples <= stride;
+  if (header.width !== image.blockWidth || !fits) {
+    throw new RangeError(`a LERC block of ${header.width} × ${header.height} pixels`);
   }
   const decoder = await getDecoder(34887, {
     tileWidth: image.blockWidth,
@@ -256,5 +249,14 @@ async function lercBlock(
     planarConfiguration: stride === 1 ? 2 : 1,
     LercParameters: [0, 0],
   } as Parameters<typeof getDecoder>[1]);
-  return new Uint8Array(await decoder.decode(Uint8Array.from(plain).buffer));
+  const samples = await decoder.decode(Uint8Array.from(plain).buffer);
+  // GDAL stores NaN as pixels outside LERC's mask, which decode as 0.
+  if (image.layout.format === 'float' && header.outside !== null) {
+    const values = image.layout.bits === 64 ? new Float64Array(samples) : new Float32Array(samples);
+    for (let at = 0; at < values.length; at++) {
+      const pixel = Math.floor(at / header.samples);
+      if (header.outside[pixel] === 1) values[at] = Number.NaN;
+    }
+  }
+  return new Uint8Array(samples);
 }

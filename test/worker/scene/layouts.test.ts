@@ -258,6 +258,38 @@ ds.GetRasterBand(4).WriteArray(al); ds = None
     expect(await invalid('alpha.tif', [0, 1, 2])).toEqual([72, 73, 74]);
   });
 
+  test('NaN in LERC blocks: some pixels, all pixels, none', async (context) => {
+    if (
+      !gdalRun(
+        "print('LERC_ZSTD' in gdal.GetDriverByName('GTiff').GetMetadataItem('DMD_CREATIONOPTIONLIST'))",
+      ).includes('True')
+    ) {
+      return context.skip('this GDAL has no LERC');
+    }
+    for (const compression of ['LERC', 'LERC_DEFLATE', 'LERC_ZSTD']) {
+      gdalRun(
+        `
+a = np.arange(64 * 64, dtype='float32').reshape(64, 64); a[10:20, 5:13] = np.nan; a[32:, 32:] = np.nan
+ds = gdal.GetDriverByName('GTiff').Create(sys.argv[1] + '/lerc.tif', 64, 64, 1, gdal.GDT_Float32,
+  ['COMPRESS=' + sys.argv[2], 'TILED=YES', 'BLOCKXSIZE=32', 'BLOCKYSIZE=32'])
+ds.WriteArray(a); ds = None
+`,
+        folder,
+        compression,
+      );
+      const scene = await openScene(join(folder, 'lerc.tif'));
+      const { planes, valid } = await scene.read({ column: 0, row: 0, width: 64, height: 64 }, [0], 0);
+      for (let row = 0; row < 64; row++) {
+        for (let column = 0; column < 64; column++) {
+          const hole = (row >= 10 && row < 20 && column >= 5 && column < 13) || (row >= 32 && column >= 32);
+          expect(planes[0]![row * 64 + column]).toBe(hole ? Number.NaN : row * 64 + column);
+          expect(valid[row * 64 + column]).toBe(hole ? 0 : 1);
+        }
+      }
+      await scene.close();
+    }
+  });
+
   test('a file cut anywhere is a Problem, never a crash', async () => {
     for (const index of [0, 4, 8, 16, 22]) {
       const whole = readFileSync(join(folder, `${index}.tif`));
