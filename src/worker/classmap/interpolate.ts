@@ -7,6 +7,8 @@ interface InterpolatedRow {
   values: Float32Array;
   /** Share of the two working pixels' weight that is valid, `[output columns]`; exactly 1 where both are. */
   weight: Float64Array;
+  /** Whether every weight is 1. */
+  whole: boolean;
 }
 
 /**
@@ -40,6 +42,7 @@ export class RowInterpolator {
       row: -1,
       values: new Float32Array(this.#words * this.#width),
       weight: new Float64Array(this.#width),
+      whole: false,
     };
   }
 
@@ -53,6 +56,7 @@ export class RowInterpolator {
     const width = this.#width;
     const inputWidth = this.#inputWidth;
     const { values, weight } = target;
+    let whole = true;
     for (let column = 0; column < width; column++) {
       const before = index[column]! - this.#firstColumn;
       const share = fraction[column]!;
@@ -76,7 +80,9 @@ export class RowInterpolator {
           values[word * width + column] = means[word * inputWidth + source]!;
         }
       }
+      if (weight[column] !== 1) whole = false;
     }
+    target.whole = whole;
   }
 
   /**
@@ -94,6 +100,14 @@ export class RowInterpolator {
     if (share === 0) {
       means.set(upper.values);
       for (let column = 0; column < width; column++) valid[column] = upper.weight[column]! > 0 ? 1 : 0;
+      return;
+    }
+    if (upper.whole && lower.whole) {
+      // The same sums as below, along memory.
+      const above = upper.values;
+      const below = lower.values;
+      for (let at = 0; at < means.length; at++) means[at] = (1 - share) * above[at]! + share * below[at]!;
+      valid.fill(1);
       return;
     }
     for (let column = 0; column < width; column++) {
