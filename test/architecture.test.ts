@@ -97,9 +97,9 @@ describe('the house', () => {
     expect(onlyImporters.get('onnxruntime-node')).toContain('src/worker/infer');
     expect(files.length).toBeGreaterThan(20);
     expect(imports.length).toBeGreaterThan(50);
-    expect(specifiers("import type { A } from './a.ts';\nconst b = await import('b');\nexport * from \"c\"")).toEqual(
-      ['./a.ts', 'c', 'b'],
-    );
+    expect(
+      specifiers("import type { A } from './a.ts';\nconst b = await import('b');\nexport * from \"c\""),
+    ).toEqual(['./a.ts', 'c', 'b']);
   });
 
   it('names every folder of the engine and the host on its page', () => {
@@ -163,14 +163,16 @@ describe('the house', () => {
   it('keeps each guarded package and global in its place', () => {
     const breaches: string[] = [];
     for (const [name, places] of onlyImporters) {
-      const allowed = (file: string) => places.some((place) => file === place || file.startsWith(`${place}/`));
+      const allowed = (file: string) =>
+        places.some((place) => file === place || file.startsWith(`${place}/`));
       for (const { file, specifier } of imports) {
         if (packageOf(specifier) === name && !allowed(file)) breaches.push(`${file} → ${specifier}`);
       }
     }
     for (const file of files) {
       if (file === 'src/worker/thread.ts') continue;
-      if (/\bparentPort\b/.test(readFileSync(path.join(root, file), 'utf8'))) breaches.push(`${file}: parentPort`);
+      if (/\bparentPort\b/.test(readFileSync(path.join(root, file), 'utf8')))
+        breaches.push(`${file}: parentPort`);
     }
     expect(breaches).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { access, lstat, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { lstat, mkdir, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
@@ -114,11 +114,13 @@ export async function prepareOutputs(
       );
     }
   }
-  const partialExisted = (await lstat(plan.partial).catch(() => null)) !== null;
   try {
-    await mkdir(plan.partial, { recursive: true });
-    await access(plan.partial);
+    // Not recursive: that reports a read-only disk as a missing folder.
+    await mkdir(plan.partial);
+    return { partialExisted: false };
   } catch (error) {
+    const about = (error as NodeJS.ErrnoException).code === 'EEXIST' ? await lstat(plan.partial) : null;
+    if (about?.isDirectory()) return { partialExisted: true };
     const { hint, code } = asProblem(error);
     const reason =
       code === 'file/read-only'
@@ -133,7 +135,6 @@ export async function prepareOutputs(
       error,
     );
   }
-  return { partialExisted };
 }
 
 /** Removes the partial folder. */
