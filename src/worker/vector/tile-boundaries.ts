@@ -1,3 +1,5 @@
+import { FewestSegments, squaredDistances } from './fewest-segments.ts';
+
 const up = 1;
 const right = 2;
 const down = 4;
@@ -14,11 +16,13 @@ const none = -1;
  * simplification. Arcs run between fixed corners: those where three or more edges meet and those on the square's
  * border. A boundary that meets no fixed corner begins and ends at its topmost, then leftmost corner.
  *
- * Corners are dropped in order of the area of the triangle with their neighbours (Visvalingam and Whyatt 1993),
- * smallest first, while every corner dropped from an arc stays within the tolerance of the segment that replaces it.
- * A drop must leave the graph planar and every face in place: the closed triangle may hold no other corner of any
- * boundary, the new segment may not exist already, and it may not lie on the square's border. All tests are exact in
- * integers, apart from the distance.
+ * First each arc takes as much as possible of the polyline of fewest segments within the tolerance. Then single corners
+ * go in order of the area of the triangle with their neighbours (Visvalingam and Whyatt 1993), smallest first, while
+ * every corner dropped from an arc stays within the tolerance of the segment that replaces it.
+ *
+ * Either way the graph must stay planar and every face in place (de Berg, van Kreveld and Schirra 1998): the part
+ * between the old line and the new segment, its edge included, may hold no other corner of any boundary; the new
+ * segment may not exist already, and it may not lie on the square's border. These tests are exact in integers.
  */
 export class TileBoundaries {
   private readonly capacity: number;
@@ -46,6 +50,9 @@ export class TileBoundaries {
   private arcOf = new Int32Array(1 << 10);
   private closedArcCorners: number[] = [];
 
+  /** Corners that are to stay. */
+  private chosen = new Uint8Array(1 << 10);
+  private readonly fewest = new FewestSegments();
   private readonly queue = new AreaQueue();
 
   constructor(capacity: number) {
@@ -106,7 +113,107 @@ export class TileBoundaries {
   }
 
   simplify(tolerance: number): void {
-    const { queue } = this;
+    this.replaceSpans(tolerance);
+    this.dropCorners(tolerance);
+  }
+
+  /** Replaces the spans of the best polyline of each arc, where nothing lies between the span and its segment. */
+  private replaceSpans(tolerance: number): void {
+    if (this.chosen.length < this.corners) this.chosen = new Uint8Array(2 * this.corners);
+    const { chosen } = this;
+    let spans: number[] = [];
+    for (let first = 0; first < this.corners; ) {
+      let last = first;
+      while (this.next[last] !== none) last++;
+      this.fewest.mark(this.cornerX, this.cornerY, first, last, tolerance, chosen);
+      for (let start = first, corner = first + 1; corner <= last; corner++) {
+        if (chosen[corner] === 0) continue;
+        if (corner > start + 1) spans.push(start, corner);
+        start = corner;
+      }
+      first = last + 1;
+    }
+    // Spans that something lies behind get another chance once it may have gone.
+    for (let replaced = true; replaced; ) {
+      const waiting: number[] = [];
+      for (let k = 0; k < spans.length; k += 2) {
+        if (!this.replaceSpan(spans[k]!, spans[k + 1]!)) waiting.push(spans[k]!, spans[k + 1]!);
+      }
+      replaced = waiting.length < spans.length;
+      spans = waiting;
+    }
+  }
+
+  /** Drops the corners between two of an arc, all of them present, unless that would tangle boundaries. */
+  private replaceSpan(from: number, to: number): boolean {
+    const { cornerX, cornerY, kind, stride } = this;
+    const arc = this.arcOf[from]!;
+    const dropped = to - from - 1;
+    if (this.closedArcCorners[arc]! - dropped < 4 || this.isForbidden(from, to)) return false;
+    for (let k = from + 1; k < to; k++) kind[cornerY[k]! * stride + cornerX[k]!] = 0;
+    if (this.isSpanOccupied(from, to)) {
+      for (let k = from + 1; k < to; k++) kind[cornerY[k]! * stride + cornerX[k]!] = removable;
+      return false;
+    }
+    this.next[from] = to;
+    this.previous[to] = from;
+    this.closedArcCorners[arc]! -= dropped;
+    return true;
+  }
+
+  /** Whether a corner of another part of the boundaries lies between a span and its segment, or on the segment. */
+  private isSpanOccupied(from: number, to: number): boolean {
+    const { cornerX, cornerY, kind, stride } = this;
+    let top = cornerY[from]!;
+    let bottom = top;
+    for (let k = from + 1; k <= to; k++) {
+      top = Math.min(top, cornerY[k]!);
+      bottom = Math.max(bottom, cornerY[k]!);
+    }
+    for (let y = top; y <= bottom; y++) {
+      let west = Number.POSITIVE_INFINITY;
+      let east = Number.NEGATIVE_INFINITY;
+      for (let k = from; k <= to; k++) {
+        const [x1, y1] = [cornerX[k]!, cornerY[k]!];
+        const following = k === to ? from : k + 1;
+        const [x2, y2] = [cornerX[following]!, cornerY[following]!];
+        if (y < Math.min(y1, y2) || y > Math.max(y1, y2)) continue;
+        const crossing = y1 === y2 ? x1 : x1 + ((y - y1) * (x2 - x1)) / (y2 - y1);
+        west = Math.min(west, crossing, y1 === y2 ? x2 : crossing);
+        east = Math.max(east, crossing, y1 === y2 ? x2 : crossing);
+      }
+      const end = Math.floor(east + 1e-6);
+      for (let x = Math.ceil(west - 1e-6); x <= end; x++) {
+        if (kind[y * stride + x] === 0) continue;
+        if (x === cornerX[from] && y === cornerY[from]) continue;
+        if (x === cornerX[to] && y === cornerY[to]) continue;
+        if (this.isEnclosed(x, y, from, to)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether a point has a winding number in the ring of a span and its segment, or lies on the segment. */
+  private isEnclosed(x: number, y: number, from: number, to: number): boolean {
+    const { cornerX, cornerY } = this;
+    let winding = 0;
+    for (let k = from; k <= to; k++) {
+      const following = k === to ? from : k + 1;
+      const x1 = cornerX[k]! - x;
+      const y1 = cornerY[k]! - y;
+      const x2 = cornerX[following]! - x;
+      const y2 = cornerY[following]! - y;
+      const cross = x1 * y2 - x2 * y1;
+      if (cross === 0 && x1 * x2 + y1 * y2 <= 0) return true;
+      if (y1 <= 0 && y2 > 0 && cross > 0) winding++;
+      else if (y1 > 0 && y2 <= 0 && cross < 0) winding--;
+    }
+    return winding !== 0;
+  }
+
+  /** Drops single corners until none can go. */
+  private dropCorners(tolerance: number): void {
+    const { queue, cornerX, cornerY } = this;
     const limit = tolerance * tolerance;
     queue.clear();
     for (let corner = 0; corner < this.corners; corner++) this.enqueue(corner);
@@ -120,7 +227,9 @@ export class TileBoundaries {
         if (corner === none) break;
         // An entry for a triangle that has changed since, or a corner that is gone.
         if (!this.isRemovable(corner) || this.doubleArea(corner) !== queue.poppedArea) continue;
-        if (this.strays(corner, limit)) continue;
+        const before = this.previous[corner]!;
+        const after = this.next[corner]!;
+        if (squaredDistances(cornerX, cornerY, before, after, limit) === Number.POSITIVE_INFINITY) continue;
         if (this.tangles(corner)) {
           blocked.push(corner);
           continue;
@@ -221,7 +330,8 @@ export class TileBoundaries {
   }
 
   private enqueue(corner: number): void {
-    if (this.isRemovable(corner)) this.queue.push(corner, this.doubleArea(corner));
+    if (this.chosen[corner] === 0 && this.isRemovable(corner))
+      this.queue.push(corner, this.doubleArea(corner));
   }
 
   private doubleArea(corner: number): number {
@@ -235,45 +345,33 @@ export class TileBoundaries {
     );
   }
 
-  /** Whether a corner between the neighbours, dropped or not, is farther than the limit from their segment. */
-  private strays(corner: number, squaredLimit: number): boolean {
+  /** Whether dropping the corner would touch another boundary or fold its own. */
+  private tangles(corner: number): boolean {
     const { cornerX, cornerY } = this;
     const before = this.previous[corner]!;
     const after = this.next[corner]!;
-    const x = cornerX[before]!;
-    const y = cornerY[before]!;
-    const alongX = cornerX[after]! - x;
-    const alongY = cornerY[after]! - y;
-    const squaredLength = alongX * alongX + alongY * alongY;
-    for (let k = before + 1; k < after; k++) {
-      const offX = cornerX[k]! - x;
-      const offY = cornerY[k]! - y;
-      const projection = offX * alongX + offY * alongY;
-      let squaredDistance: number;
-      if (projection <= 0) squaredDistance = offX * offX + offY * offY;
-      else if (projection >= squaredLength) {
-        squaredDistance = (offX - alongX) ** 2 + (offY - alongY) ** 2;
-      } else squaredDistance = (offX * alongY - offY * alongX) ** 2 / squaredLength;
-      if (squaredDistance > squaredLimit) return true;
-    }
-    return false;
+    // A boundary all around a piece keeps four corners, so that one pixel stays a square.
+    if (this.closedArcCorners[this.arcOf[corner]!]! <= 4 || this.isForbidden(before, after)) return true;
+    return this.isOccupied(
+      cornerX[before]!,
+      cornerY[before]!,
+      cornerX[corner]!,
+      cornerY[corner]!,
+      cornerX[after]!,
+      cornerY[after]!,
+    );
   }
 
-  /** Whether dropping the corner would touch another boundary or fold its own. */
-  private tangles(corner: number): boolean {
+  /** Whether a segment would have no length, lie on the square's border or lie on another segment. */
+  private isForbidden(from: number, to: number): boolean {
     const { cornerX, cornerY, width, height } = this;
-    const before = this.previous[corner]!;
-    const after = this.next[corner]!;
-    const ax = cornerX[before]!;
-    const ay = cornerY[before]!;
-    const cx = cornerX[after]!;
-    const cy = cornerY[after]!;
+    const ax = cornerX[from]!;
+    const ay = cornerY[from]!;
+    const cx = cornerX[to]!;
+    const cy = cornerY[to]!;
     if (ax === cx && (ax === 0 || ax === width || ay === cy)) return true;
     if (ay === cy && (ay === 0 || ay === height)) return true;
-    // A boundary all around a piece keeps four corners, so that one pixel stays a square.
-    if (this.closedArcCorners[this.arcOf[corner]!]! <= 4) return true;
-    if (this.isSegment(before, after) || this.isSegment(after, before)) return true;
-    return this.isOccupied(ax, ay, cornerX[corner]!, cornerY[corner]!, cx, cy);
+    return this.isSegment(from, to) || this.isSegment(to, from);
   }
 
   /** Whether one segment already joins a corner that ends arcs with another corner. */
