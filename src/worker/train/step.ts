@@ -84,9 +84,7 @@ export class Stepper {
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       // Beside other work, spinning threads take each other's time.
-      extra: { session: { intra_op: { allow_spinning: process.env.SPIN ?? '0' } } },
-      enableProfiling: process.env.PROFILE === '1',
-      profileFilePrefix: '/tmp/ortprof',
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
     const stepper = new Stepper(step, session);
     for (const { input, parameter, role } of step.states) {
