@@ -11,7 +11,7 @@ import type { PolygonFeature } from '../../worker/vector/feature.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { Lanes } from '../engine/lanes.ts';
 import type { StagedOutput } from '../export/layer-writer.ts';
-import { type LayerFormat, layerFormats, writeLayers } from '../export/layer-writers.ts';
+import { writeLayers } from '../export/layer-writers.ts';
 import { publishAll } from '../export/staged-file.ts';
 import { program, version } from '../program.ts';
 import { type LanePlan, planLanes } from './lanes.ts';
@@ -137,12 +137,12 @@ export async function runSegment(input: SegmentInput, options: RunOptions = {}):
       ...options,
       onNote: note,
     });
-    const { polygons, areas } = await write(conductor, request, plan, memory, reply, {
+    const { classPixels, polygons } = await write(conductor, request, plan, memory, reply, {
       ...options,
       onNote: note,
     });
     await removePartial(plan);
-    const { grid, classPixels } = reply;
+    const { grid } = reply;
     return {
       scene: request.scene,
       pack: pack.manifest.name,
@@ -158,11 +158,11 @@ export async function runSegment(input: SegmentInput, options: RunOptions = {}):
         id,
         name,
         pixels: classPixels[id] ?? 0,
-        area: areas === null ? null : (areas[id] ?? 0),
+        area: polygons === null ? null : (polygons.areas[id] ?? 0),
       })),
       unclassified: classPixels[0] ?? 0,
       pixels: grid.width * grid.height,
-      polygons,
+      polygons: polygons === null ? null : polygons.count,
       windows: reply.windows,
       provider: request.provider,
       ...lanePlan,
@@ -272,52 +272,59 @@ async function classify(
   }
 }
 
-/** Polygons into every layer asked for; layers and rasters get their names together. */
+interface Written {
+  /** Pixels per class id, after merging. */
+  classPixels: number[];
+  /** Null where no polygons were asked for; areas per class id. */
+  polygons: { count: number; areas: number[] } | null;
+}
+
+/** Small pieces merged, polygons into every layer asked for; layers and rasters get their names together. */
 async function write(
   conductor: EngineThread,
   request: SegmentRequest,
   plan: OutputPlan,
   memory: MemoryPlan,
-  { grid, header, provenance }: ConductReply,
+  { grid, header, provenance, classPixels: decided }: ConductReply,
   { signal, onProgress, onNote }: RunOptions,
-): Promise<{ polygons: number | null; areas: number[] | null }> {
+): Promise<Written> {
   const rasters = rastersOf(plan);
+  const { overwrite, classes } = request;
+  const metres = header.groundSampleDistance ?? 1;
+  const minAreaPixels = Math.ceil(request.minArea / (metres * metres));
+  let { classMap } = rasters;
+  let classPixels = decided;
+  if (minAreaPixels > 1) {
+    const merged = path.join(plan.partial, 'merged.tif');
+    classPixels = await conductor.run(
+      'merge',
+      { classMap, merged, grid, classes, provenance, minAreaPixels, memoryLimit: memory.stitchBytes },
+      { signal, onProgress },
+    );
+    classMap = merged;
+  }
   const also: StagedOutput[] = [];
   if (plan.files.tif && plan.confidence) {
-    also.push(
-      { temporary: `${rasters.classMap}.aux.xml`, target: `${plan.files.tif}.aux.xml` },
-      { temporary: rasters.confidence, target: plan.confidence },
-      { temporary: rasters.classMap, target: plan.files.tif },
-    );
+    also.push(...(await withSidecar(rasters.confidence, plan.confidence)));
+    also.push(...(await withSidecar(classMap, plan.files.tif)));
   }
-  const { overwrite } = request;
-  const layers = plan.formats.filter((format): format is LayerFormat =>
-    (layerFormats as readonly string[]).includes(format),
-  );
+  const layers = plan.formats.filter((format) => format !== 'tif');
   if (layers.length === 0) {
     await publishAll(also, { overwrite });
-    return { polygons: null, areas: null };
+    return { classPixels, polygons: null };
   }
-  const metres = header.groundSampleDistance ?? 1;
   const batches = conductor.stream(
     'trace',
-    {
-      ...rasters,
-      grid,
-      classes: request.classes,
-      minAreaPixels: Math.ceil(request.minArea / (metres * metres)),
-      simplifyPixels: request.simplify / metres,
-      memoryLimit: memory.stitchBytes,
-    },
+    { classMap, confidence: rasters.confidence, grid, classes, simplifyPixels: request.simplify / metres },
     { signal, onProgress },
   );
-  const areas = new Array<number>(request.classes.length + 1).fill(0);
-  let polygons = 0;
+  const areas = new Array<number>(classes.length + 1).fill(0);
+  let count = 0;
   async function* features(): AsyncGenerator<PolygonFeature[]> {
     for await (const batch of batches) {
       const list = unpackFeatures(batch);
       for (const { classId, area } of list) areas[classId] = areas[classId]! + area;
-      polygons += list.length;
+      count += list.length;
       yield list;
     }
   }
@@ -328,14 +335,21 @@ async function write(
     {
       name: path.basename(plan.base),
       crs: grid.crs,
-      classes: request.classes,
+      classes,
       provenance,
       groundSampleDistance: header.groundSampleDistance,
     },
     { overwrite, also, ...(signal && { signal }) },
   );
   for (const report of reports) for (const text of report.notes) onNote?.(text);
-  return { polygons, areas };
+  return { classPixels, polygons: { count, areas } };
+}
+
+/** A raster of the partial folder and, where it has one, the file of names and CRS beside it. */
+async function withSidecar(temporary: string, target: string): Promise<StagedOutput[]> {
+  const sidecar = await stat(`${temporary}.aux.xml`).catch(() => null);
+  const beside = { temporary: `${temporary}.aux.xml`, target: `${target}.aux.xml` };
+  return [...(sidecar ? [beside] : []), { temporary, target }];
 }
 
 function rastersOf(plan: OutputPlan) {

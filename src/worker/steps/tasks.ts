@@ -4,6 +4,7 @@ import type { BuildPackRequest } from './build-pack.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
+import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
 import type { TraceRequest } from './trace-map.ts';
@@ -13,6 +14,7 @@ export interface Tasks {
   conduct: { request: ConductRequest; piece: ConductPiece; reply: ConductReply };
   embed: { request: EmbedRequest; piece: never; reply: Float32Array };
   lane: { request: LaneRequest; piece: never; reply: number };
+  merge: { request: MergeRequest; piece: never; reply: number[] };
   trace: { request: TraceRequest; piece: FeatureBatch; reply: number };
   buildPack: { request: BuildPackRequest; piece: never; reply: Manifest };
   buildRandomPack: { request: { out: string; overwrite: boolean }; piece: never; reply: Manifest };
@@ -45,6 +47,10 @@ const runners: Runners = {
   async lane(request, context) {
     const { serveLane } = await import('./lane.ts');
     return { reply: await serveLane(request, context) };
+  },
+  async merge(request, context) {
+    const { mergeMap } = await import('./merge-map.ts');
+    return { reply: await mergeMap(request, context) };
   },
   async trace(request, context) {
     const { traceMap } = await import('./trace-map.ts');

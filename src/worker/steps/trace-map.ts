@@ -10,9 +10,7 @@ export interface TraceRequest {
   confidence: string;
   grid: Grid;
   classes: ClassEntry[];
-  minAreaPixels: number;
   simplifyPixels: number;
-  memoryLimit: number;
 }
 
 /** Polygons of a class map on disk, batch by batch; returns their number. */
