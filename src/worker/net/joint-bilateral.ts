@@ -1,4 +1,4 @@
-import type { Graph, Size, Value } from '../onnx/graph.ts';
+import { dimensionOf, type Graph, type Size, type Value } from '../onnx/graph.ts';
 import {
   absolute,
   add,
@@ -65,11 +65,19 @@ export interface BlockKernels {
   block: number;
 }
 
+/** The `index`th of `count` nearly equal parts of a step's rows of blocks. */
+export interface Band {
+  index: number;
+  count: number;
+}
+
 /** Rows (or columns) of blocks of one step, with everything that hangs on one axis only. */
 interface Axis {
-  /** Length of the target axis, pixels. */
+  /** Length of the whole target axis, pixels. */
   target: Size;
+  /** Blocks of the band, and the first of them. */
   blocks: Size;
+  firstBlock: Size;
   /** Target pixels around each block, reflected into the image: int64 `[blocks, block + 2·radius]`. */
   neighbours: Value;
   /** Source pixels under each block, clamped into the source: int64 `[blocks, support]`. */
@@ -85,11 +93,20 @@ function supportRange(block: number, radius: number): { first: number; length: n
   return { first, length: last - first + 1 };
 }
 
-function blockAxis(graph: Graph, source: Size, block: number, radius: number): Axis {
+function blockAxis(graph: Graph, source: Size, block: number, radius: number, band: Band): Axis {
   const target = graph.scaleSize(source, 2);
-  const blocks = graph.scaleSize(target, 1 / block);
+  const allBlocks = graph.scaleSize(target, 1 / block);
+  const firstBlock = bandStart(graph, allBlocks, band.index, band.count);
+  const blocks =
+    band.count === 1
+      ? allBlocks
+      : graph.subtractSizes(bandStart(graph, allBlocks, band.index + 1, band.count), firstBlock);
   const { first, length } = supportRange(block, radius);
-  const starts = cast(graph, range(graph, blocks), 'float32');
+  const starts = add(
+    graph,
+    cast(graph, range(graph, blocks), 'float32'),
+    cast(graph, graph.sizeValue(firstBlock), 'float32'),
+  );
   const limit = (size: Size) => {
     const value = cast(graph, graph.sizeValue(size), 'float32');
     return subtract(graph, value, graph.scalar(1));
@@ -132,9 +149,22 @@ function blockAxis(graph: Graph, source: Size, block: number, radius: number): A
   return {
     target,
     blocks,
+    firstBlock,
     neighbours: cast(graph, neighbours, 'int64'),
     support: cast(graph, support, 'int64'),
     fold: cubicWeight(graph, distance),
+  };
+}
+
+/** ⌊blocks · index / count⌋ */
+function bandStart(graph: Graph, blocks: Size, index: number, count: number): Size {
+  if (index === 0) return 0;
+  if (index === count) return blocks;
+  if (typeof blocks === 'number') return Math.floor((blocks * index) / count);
+  const product = multiply(graph, blocks.value, graph.integers([index]));
+  return {
+    symbol: `${blocks.symbol}*${index}/${count}`,
+    value: divide(graph, product, graph.integers([count])),
   };
 }
 
@@ -161,52 +191,79 @@ function pairIndices(graph: Graph, rows: Value, columns: Value, width: Size, cou
   return graph.reshape(all, [count, (a as number) * (b as number)]);
 }
 
+/** What a step makes of the image before any kernel: pixels in rows, channels last. */
+export interface Guidance {
+  /** The image pooled to the target's size: `[pixels, 3]`. */
+  colours: Value;
+  /** Its range projection: `[pixels, keys]`. */
+  keys: Value;
+}
+
+/** Guidance of one step for a target of `rows × columns` pixels. `prefix` names its parameters (`up`, `up1`, …). */
+export function stepGuidance(
+  graph: Graph,
+  parameters: Parameters,
+  prefix: string,
+  image: Value,
+  rows: Size,
+  columns: Size,
+): Guidance {
+  return graph.scope('guidance', () => {
+    const colours = pooledGuidance(graph, image, rows, columns);
+    const hidden = gelu(
+      graph,
+      add(
+        graph,
+        matmul(graph, colours, parameters.matrix(`${prefix}.range_proj.0.weight`)),
+        parameters.tensor(`${prefix}.range_proj.0.bias`),
+      ),
+    );
+    const keys = add(
+      graph,
+      matmul(graph, hidden, parameters.matrix(`${prefix}.range_proj.1.weight`)),
+      parameters.tensor(`${prefix}.range_proj.1.bias`),
+    );
+    return { colours, keys };
+  });
+}
+
 /**
- * Kernels of one step. `image` is the normalised image `[1, 3, H, W]`; the source has `rows × columns` pixels and the
- * target twice as many along each side. `prefix` names the step's parameters (`up`, `up1`, …).
+ * Kernels of one band of one step. The source has `rows × columns` pixels and the target twice as many along each
+ * side. Bands bound what is held at once, and keep it in the processor's cache.
  */
 export function blockKernels(
   graph: Graph,
   parameters: Parameters,
   prefix: string,
   geometry: BilateralGeometry,
-  image: Value,
+  guidance: Guidance,
   rows: Size,
   columns: Size,
   block: number,
+  band: Band,
 ): BlockKernels {
   const { radius } = geometry;
   const diameter = 2 * radius + 1;
   const taps = diameter * diameter;
   const pixels = block * block;
-  const y = graph.scope('rows', () => blockAxis(graph, rows, block, radius));
-  const x = graph.scope('columns', () => blockAxis(graph, columns, block, radius));
+  const y = graph.scope('rows', () => blockAxis(graph, rows, block, radius, band));
+  const x = graph.scope('columns', () => blockAxis(graph, columns, block, radius, { index: 0, count: 1 }));
   const blocks = graph.multiplySizes(y.blocks, x.blocks);
 
-  // Guidance in channel-last order, its pixels in block order.
-  const guidance = graph.scope('guidance', () => pooledGuidance(graph, image, y.target, x.target));
   const inBlocks = (flat: Value): Value => {
     const channels = flat.shape[1] as number;
-    const apart = graph.reshape(flat, [y.blocks, block, x.blocks, block, channels]);
+    const own = band.count === 1 ? flat : bandPixels(graph, flat, y, x.target, block);
+    const apart = graph.reshape(own, [y.blocks, block, x.blocks, block, channels]);
     return graph.reshape(transpose(graph, apart, [0, 2, 3, 1, 4]), [blocks, pixels, channels]);
   };
   const range = graph.scope('range', () => {
-    const hidden = gelu(
-      graph,
-      add(
-        graph,
-        matmul(graph, guidance, parameters.matrix(`${prefix}.range_proj.0.weight`)),
-        parameters.tensor(`${prefix}.range_proj.0.bias`),
-      ),
-    );
-    const projected = add(
-      graph,
-      matmul(graph, hidden, parameters.matrix(`${prefix}.range_proj.1.weight`)),
-      parameters.tensor(`${prefix}.range_proj.1.bias`),
-    );
     const temperature = clip(graph, exponential(graph, parameters.tensor(`${prefix}.range_temp`)), 1e-4, 1e4);
-    const centres = multiply(graph, inBlocks(projected), temperature);
-    const around = gather(graph, projected, pairIndices(graph, y.neighbours, x.neighbours, x.target, blocks));
+    const centres = multiply(graph, inBlocks(guidance.keys), temperature);
+    const around = gather(
+      graph,
+      guidance.keys,
+      pairIndices(graph, y.neighbours, x.neighbours, x.target, blocks),
+    );
     const side = block + 2 * radius;
     const products = matmul(graph, centres, transpose(graph, around, [0, 2, 1]));
     const positions = windowPositions(graph, block, radius);
@@ -218,7 +275,7 @@ export function blockKernels(
   const corrected = graph.scope('fixup', () => {
     const all = graph.scaleSize(blocks, pixels);
     const flat = graph.reshape(kernel, [all, taps]);
-    const joined = concat(graph, [flat, graph.reshape(inBlocks(guidance), [all, 3])], 1);
+    const joined = concat(graph, [flat, graph.reshape(inBlocks(guidance.colours), [all, 3])], 1);
     const hidden = gelu(
       graph,
       add(
@@ -249,6 +306,18 @@ export function blockKernels(
       block,
     };
   });
+}
+
+/** The rows `[band's pixels, C]` of pixels `[all pixels, C]` that lie in the band. */
+function bandPixels(graph: Graph, flat: Value, y: Axis, width: Size, block: number): Value {
+  const rowOfBlocks = graph.scaleSize(width, block);
+  const start = graph.multiplySizes(y.firstBlock, rowOfBlocks);
+  const length = graph.multiplySizes(y.blocks, rowOfBlocks);
+  const end = add(graph, graph.sizeValue(start), graph.sizeValue(length));
+  return graph.apply('Slice', [flat, graph.sizeValue(start), end, graph.integers([0], 'axes')], {}, [
+    dimensionOf(length),
+    flat.shape[1]!,
+  ]);
 }
 
 /** Positions of each pixel's own window in the flat products `[pixels · side²]` of its block: int32 `[1, …]`. */

@@ -17,6 +17,7 @@ import {
   type BlockKernels,
   blockKernels,
   blockSide,
+  stepGuidance,
   unblock,
 } from './joint-bilateral.ts';
 import type { Parameters } from './parameters.ts';
@@ -83,40 +84,62 @@ function mapTokens(graph: Graph, parameters: Parameters, tokens: Value): { mappe
   };
 }
 
-/** The kernels of every step, first to last, for `image` `[1, 3, H, W]`. */
-export function upsamplerKernels(
+/** Bands that the last step, four times the work of the one before, is done in. */
+const lastStepBands = 4;
+
+/**
+ * Upsamples `source` `[N, channels]` through all steps under the kernels of `image` `[1, 3, H, W]`. `finish` turns
+ * what is left in the last step's blocks into rows of pixels, band by band; the result is `[pixels, …]`.
+ */
+export function upsample(
   graph: Graph,
   parameters: Parameters,
   geometry: UpsamplerGeometry,
   image: Value,
-): BlockKernels[] {
+  source: Value,
+  channels: Size,
+  finish: (kernels: BlockKernels, values: Value) => Value = (kernels, values) =>
+    unblock(graph, kernels, values, channels),
+): Value {
   const bilateral: BilateralGeometry = {
     radius: kernelRadius(geometry.kind),
     spatialInSoftmax: geometry.spatialInSoftmax,
   };
+  const prefixes = upsamplerSteps(geometry.kind, geometry.patch);
   let rows = graph.scaleSize(graph.sizeOf(image, 2), 1 / geometry.patch);
   let columns = graph.scaleSize(graph.sizeOf(image, 3), 1 / geometry.patch);
-  return upsamplerSteps(geometry.kind, geometry.patch).map((prefix, index) => {
-    const kernels = graph.scope(`step${index + 1}`, () =>
-      blockKernels(graph, parameters, prefix, bilateral, image, rows, columns, blockSide(index + 1)),
-    );
+  let values = source;
+  prefixes.forEach((prefix, index) => {
+    const last = index === prefixes.length - 1;
+    const count = last ? lastStepBands : 1;
+    const step = `step${index + 1}`;
+    const block = blockSide(index + 1);
+    const from = { rows, columns, values };
     rows = graph.scaleSize(rows, 2);
     columns = graph.scaleSize(columns, 2);
-    return kernels;
-  });
-}
-
-/** Upsamples `source` `[N, C]` through all steps; the result is still in the last step's blocks. */
-function upsampleToBlocks(
-  graph: Graph,
-  steps: readonly BlockKernels[],
-  source: Value,
-  channels: Size,
-): Value {
-  let values = source;
-  steps.forEach((kernels, index) => {
-    if (index > 0) values = unblock(graph, steps[index - 1]!, values, channels);
-    values = applyKernels(graph, kernels, values);
+    const guidance = graph.scope(step, () => stepGuidance(graph, parameters, prefix, image, rows, columns));
+    const bands = Array.from({ length: count }, (_, band) =>
+      graph.scope(count === 1 ? step : `${step}.band${band + 1}`, () => {
+        const kernels = blockKernels(
+          graph,
+          parameters,
+          prefix,
+          bilateral,
+          guidance,
+          from.rows,
+          from.columns,
+          block,
+          { index: band, count },
+        );
+        const inBlocks = graph.scope('apply', () => applyKernels(graph, kernels, from.values));
+        return last ? finish(kernels, inBlocks) : unblock(graph, kernels, inBlocks, channels);
+      }),
+    );
+    const pixels = graph.multiplySizes(rows, columns);
+    values =
+      count === 1
+        ? bands[0]!
+        : graph.apply('Concat', bands, { axis: 0 }, [dimensionOf(pixels), ...bands[0]!.shape.slice(1)]);
   });
   return values;
 }
@@ -134,10 +157,9 @@ export function upsampledFeaturesGraph(
   const parameters = parametersOf(graph);
   const image = graph.input('image', 'float32', [1, 3, 'height', 'width']);
   const tokens = graph.input('tokens', 'float32', ['tokens', embedding]);
-  const steps = upsamplerKernels(graph, parameters, geometry, image);
   const { mapped, shift } = mapTokens(graph, parameters, tokens);
-  const blocks = upsampleToBlocks(graph, steps, mapped, embedding);
-  graph.output('features', add(graph, unblock(graph, steps.at(-1)!, blocks, embedding), shift));
+  const upsampled = upsample(graph, parameters, geometry, image, mapped, embedding);
+  graph.output('features', add(graph, upsampled, shift));
   return graph;
 }
 
@@ -161,34 +183,32 @@ export function upsampledLogitsGraph(
   const shiftScores = graph.input('shift_scores', 'float32', [1, 'words']);
   const shiftNorm = graph.input('shift_norm', 'float32', [1]);
   const global = graph.input('global', 'float32', [1, 'words']);
-  const steps = upsamplerKernels(graph, parameters, geometry, image);
 
   const source = graph.apply('Concat', [basis, scores], { axis: 1 }, ['tokens', 'channels']);
-  const upsampled = graph.scope('upsampling', () =>
-    upsampleToBlocks(graph, steps, source, graph.sizeOf(source, 1)),
+  const channels = graph.sizeOf(source, 1);
+  const wordCount = graph.sizeOf(shiftScores, 1);
+  const logits = upsample(graph, parameters, geometry, image, source, channels, (kernels, upsampled) =>
+    graph.scope('head', () => {
+      const products = lastChannels(graph, upsampled, graph.sizeOf(scores, 1));
+      const shiftProduct = slice(graph, products, 2, -1, null, 1);
+      const words = slice(graph, products, 2, 0, -1, 'words');
+      // The basis' share of the squares is all but the words'.
+      const coordinates = subtract(
+        graph,
+        reduceSumSquare(graph, upsampled, [2]),
+        reduceSumSquare(graph, products, [2]),
+      );
+      const squared = add(
+        graph,
+        add(graph, coordinates, multiply(graph, shiftProduct, graph.scalar(2))),
+        shiftNorm,
+      );
+      const norm = squareRoot(graph, clip(graph, squared, 1e-20, null));
+      const normalised = divide(graph, add(graph, words, shiftScores), norm);
+      return unblock(graph, kernels, add(graph, normalised, global), wordCount);
+    }),
   );
-  const logits = graph.scope('head', () => {
-    const count = graph.sizeOf(scores, 1);
-    const products = lastChannels(graph, upsampled, count);
-    const shiftProduct = slice(graph, products, 2, -1, null, 1);
-    const words = slice(graph, products, 2, 0, -1, 'words');
-    // The basis' share of the squares is all but the words'.
-    const coordinates = subtract(
-      graph,
-      reduceSumSquare(graph, upsampled, [2]),
-      reduceSumSquare(graph, products, [2]),
-    );
-    const squared = add(
-      graph,
-      add(graph, coordinates, multiply(graph, shiftProduct, graph.scalar(2))),
-      shiftNorm,
-    );
-    const norm = squareRoot(graph, clip(graph, squared, 1e-20, null));
-    const normalised = divide(graph, add(graph, words, shiftScores), norm);
-    const flat = unblock(graph, steps.at(-1)!, add(graph, normalised, global), graph.sizeOf(shiftScores, 1));
-    return transpose(graph, flat, [1, 0]);
-  });
-  graph.output('logits', logits);
+  graph.output('logits', transpose(graph, logits, [1, 0]));
   return graph;
 }
 

@@ -179,6 +179,13 @@ export class Graph {
     return { symbol: `${dimensionOf(a)}*${dimensionOf(b)}`, value };
   }
 
+  /** Difference of sizes. */
+  subtractSizes(a: Size, b: Size): Size {
+    if (typeof a === 'number' && typeof b === 'number') return a - b;
+    const value = this.apply('Sub', [this.sizeValue(a), this.sizeValue(b)]);
+    return { symbol: `${dimensionOf(a)}-${dimensionOf(b)}`, value };
+  }
+
   reshape(value: Value, sizes: readonly Size[]): Value {
     const shape = sizes.map(dimensionOf);
     const target = sizes.every((size) => typeof size === 'number')
