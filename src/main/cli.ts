@@ -15,6 +15,14 @@ const failed = 1;
 const misused = 2;
 const cancelled = 130;
 
+const oldestNode = 22;
+if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+  process.stderr.write(
+    `landscribe: needs Node.js ${oldestNode} or newer, this is ${process.versions.node}. In a clone, npm run -s cli -- … brings its own on Linux.\n`,
+  );
+  process.exit(failed);
+}
+
 const controller = new AbortController();
 const debug = process.argv.includes('--debug') || process.env.LANDSCRIBE_DEBUG === '1';
 
