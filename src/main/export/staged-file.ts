@@ -144,6 +144,11 @@ export class StagedFile implements StagedOutput {
     return offset;
   }
 
+  /** Gives back the last `bytes` of the latest reservation. */
+  release(bytes: number): void {
+    this.#used -= bytes;
+  }
+
   /** Appends text as UTF-8. */
   text(value: string): void {
     const offset = this.reserve(value.length * 3);

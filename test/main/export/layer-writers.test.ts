@@ -23,6 +23,7 @@ import {
   describeLayer,
   epsgCrs,
   pixelPolygons,
+  random,
   temporaryFolder,
 } from './layers.ts';
 
@@ -129,6 +130,27 @@ describe.skipIf(gdalMissing ?? ogrinfoMissing)('what GDAL reads back', () => {
     const xs = written.map(([x]) => x);
     const ys = written.map(([, y]) => y);
     expect(json.bbox).toEqual([Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]);
+  });
+
+  test('every coordinate is its value rounded to seven decimals', async () => {
+    const next = random(17);
+    const scales = [180, 90, 10, 1, 1e-3, 1e-6];
+    const triangles = Array.from({ length: 500 }, (_, i) => {
+      const scale = scales[i % scales.length];
+      const value = () => (next() - 0.5) * (i % 2 ? scale : scale * 0.99);
+      const [x, y, size] = [value(), value(), 1e-4 + next() * 5];
+      const rings = [Float64Array.of(x, y, x + size, y, x, y + size, x, y)];
+      return { classId: 1, confidence: 1, area: 1, perimeter: 1, rings };
+    });
+    const out = join(newFolder(), 'numbers.geojson');
+    await writeLayers(batches(triangles), ['geojson'], out, describeLayer({ crs: epsgCrs(4326) }));
+    const json = JSON.parse(readFileSync(out, 'utf8'));
+    const expected = triangles.map(({ rings }) =>
+      Array.from(rings[0], (value) => Math.round(value * 1e7) / 1e7 + 0),
+    );
+    expect(
+      json.features.map((one: { geometry: { coordinates: number[][] } }) => one.geometry.coordinates.flat(2)),
+    ).toEqual(expected);
   });
 
   test('a hole one pixel from a long border stays inside when the projection bends that border', async () => {
