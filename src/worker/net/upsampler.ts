@@ -43,6 +43,31 @@ export function kernelRadius(kind: UpsamplerKind): number {
   return kind === 'jbu_one' ? 5 : 3;
 }
 
+/** Channels of the range projection. */
+const keyChannels = 32;
+
+/** Name and shape of every tensor of an upsampler for features of `channels`, as checkpoints hold them. */
+export function upsamplerShapes(kind: UpsamplerKind, channels: number): Map<string, readonly number[]> {
+  const taps = (2 * kernelRadius(kind) + 1) ** 2;
+  const shapes = new Map<string, readonly number[]>();
+  // Shared steps are listed once; the patch matters to their number only.
+  for (const step of new Set(upsamplerSteps(kind, 16))) {
+    shapes.set(`${step}.range_temp`, []);
+    shapes.set(`${step}.sigma_spatial`, []);
+    shapes.set(`${step}.range_proj.0.weight`, [keyChannels, 3, 1, 1]);
+    shapes.set(`${step}.range_proj.0.bias`, [keyChannels]);
+    shapes.set(`${step}.range_proj.1.weight`, [keyChannels, keyChannels, 1, 1]);
+    shapes.set(`${step}.range_proj.1.bias`, [keyChannels]);
+    shapes.set(`${step}.fixup_proj.0.weight`, [taps, taps + 3, 1, 1]);
+    shapes.set(`${step}.fixup_proj.0.bias`, [taps]);
+    shapes.set(`${step}.fixup_proj.1.weight`, [taps, taps, 1, 1]);
+    shapes.set(`${step}.fixup_proj.1.bias`, [taps]);
+  }
+  shapes.set('fixup_proj.weight', [channels, channels, 1, 1]);
+  shapes.set('fixup_proj.bias', [channels]);
+  return shapes;
+}
+
 /** Upsampled pixels per token along each side. */
 export function upsamplerFactor(kind: UpsamplerKind, patch: number): number {
   return 2 ** upsamplerSteps(kind, patch).length;
