@@ -13,16 +13,19 @@ export class GeoPackageWriter implements LayerWriter {
   readonly #file: StagedOutput;
   readonly #database: ReturnType<typeof createPrivateGeoPackage>;
   readonly #layer: PolygonLayer;
+  readonly #notes: string[];
 
   private constructor(
     file: StagedOutput,
     database: ReturnType<typeof createPrivateGeoPackage>,
     layer: PolygonLayer,
+    notes: string[],
   ) {
     this.#file = file;
     this.files = [file];
     this.#database = database;
     this.#layer = layer;
+    this.#notes = notes;
   }
 
   static async open(
@@ -50,7 +53,12 @@ export class GeoPackageWriter implements LayerWriter {
             sld: sldStyle(description.name, description.classes),
           },
         });
-        return new GeoPackageWriter(file, database, layer);
+        const { crs } = description;
+        const nameOnly = crs !== null && crs.epsg === null && crs.wkt === null;
+        const notes = nameOnly
+          ? [`There is no well-known text for ${crs.name}, so the GeoPackage holds only its name.`]
+          : [];
+        return new GeoPackageWriter(file, database, layer, notes);
       } catch (error) {
         database.close();
         throw error;
@@ -78,7 +86,7 @@ export class GeoPackageWriter implements LayerWriter {
       await handle.datasync().finally(() => handle.close());
       await refuseOpenDatabase(target);
       const { size } = await stat(temporary);
-      return { format: this.format, paths: [target], features, bytes: size, notes: [] };
+      return { format: this.format, paths: [target], features, bytes: size, notes: this.#notes };
     } catch (error) {
       throw outputProblem(error, target);
     }

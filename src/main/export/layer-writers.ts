@@ -45,7 +45,7 @@ export interface WriteLayersOptions extends OutputOptions {
 /**
  * Writes one stream of polygons into several formats at once: the file of each is `layerPath(out, format)`. The files
  * appear together at the end; after an error or an abort none of them exists, and replaced ones are as they were.
- * Throws Problems: `output/exists`, `output/folder-missing`, `output/not-writable`, `output/too-large`,
+ * Throws Problems: `output/exists`, `output/no-folder`, `output/not-writable`, `output/too-large`,
  * `output/in-use`, `disk/full`, …
  */
 export async function writeLayers(

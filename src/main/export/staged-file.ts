@@ -52,7 +52,7 @@ export function outputProblem(error: unknown, path: string): Problem {
     );
   if (name === 'ENOENT' || name === 'ENOTDIR')
     return new Problem(
-      'output/folder-missing',
+      'output/no-folder',
       `${path}: the folder ${folder} does not exist.`,
       'Create the folder first, or choose another with --out.',
       error,
@@ -83,7 +83,7 @@ export async function checkTarget(target: string, options: OutputOptions): Promi
   });
   if (!existing) return;
   if (existing.isDirectory())
-    throw new Problem('output/exists', `${target}: is a folder.`, 'Choose another name with --out.');
+    throw new Problem('output/is-a-folder', `${target}: is a folder.`, 'Choose another name with --out.');
   if (!options.overwrite)
     throw new Problem(
       'output/exists',

@@ -71,10 +71,12 @@ export function createGeoPackageTables(database: Database.Database): void {
  */
 export function addSpatialReference(database: Database.Database, crs: Crs | null): number {
   if (!crs) return -1;
-  const definition = crs.wkt ?? 'undefined';
+  // A system known by name only is still told from others; GDAL warns about definitions it cannot parse.
+  const definition =
+    crs.wkt ?? `LOCAL_CS["${crs.name.replaceAll('"', "'")}",UNIT["metre",${crs.metresPerUnit}]]`;
   const insert = database.prepare('INSERT OR IGNORE INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)');
   if (crs.epsg !== null) {
-    insert.run(crs.name, crs.epsg, 'EPSG', crs.epsg, definition, crs.proj4);
+    insert.run(crs.name, crs.epsg, 'EPSG', crs.epsg, crs.wkt ?? 'undefined', crs.proj4);
     return crs.epsg;
   }
   const known = database

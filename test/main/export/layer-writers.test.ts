@@ -283,6 +283,15 @@ describe.skipIf(gdalMissing ?? ogrinfoMissing)('what GDAL reads back', () => {
     expect(reports.flatMap(({ notes }) => notes)).toHaveLength(2);
   });
 
+  test('a system known by its name alone: no warning, and a note', async () => {
+    const out = join(newFolder(), 'named');
+    const crs = { ...cologne, epsg: null, name: 'Site "A"', wkt: null, proj4: null };
+    const [report] = await writeLayers(batches(features), ['gpkg'], out, describeLayer({ crs }));
+    expect(report.notes).toEqual([expect.stringContaining('only its name')]);
+    expect(ogrinfo(`${out}.gpkg`)).toContain('Feature Count: 700');
+    expect(readWithOgr(`${out}.gpkg`).srs).toContain("Site 'A'");
+  });
+
   test('an empty layer is a lawful file in every format', async () => {
     const out = join(newFolder(), 'nothing');
     await writeLayers(batches([]), all, out, describeLayer());
@@ -447,15 +456,14 @@ describe('failures leave nothing behind', () => {
     const problem = await problemOf(
       writeLayers(batches(features), ['gpkg'], join(folder, 'result'), describeLayer(), { overwrite: true }),
     );
-    expect(problem.code).toBe('output/exists');
-    expect(problem.message).toContain('is a folder');
+    expect(problem.code).toBe('output/is-a-folder');
   });
 
   test.each(all)('%s: a missing folder', async (format) => {
     const problem = await problemOf(
       writeLayers(batches(features), [format], join(newFolder(), 'none', 'result'), describeLayer()),
     );
-    expect(problem.code).toBe('output/folder-missing');
+    expect(problem.code).toBe('output/no-folder');
   });
 
   test('an abort in the middle', async () => {
@@ -562,7 +570,7 @@ describe('failures leave nothing behind', () => {
       ['SQLITE_FULL', 'disk/full'],
       ['EACCES', 'output/not-writable'],
       ['EROFS', 'output/not-writable'],
-      ['ENOENT', 'output/folder-missing'],
+      ['ENOENT', 'output/no-folder'],
       ['EBUSY', 'output/in-use'],
       ['EIO', 'output/failed'],
     ]) {
