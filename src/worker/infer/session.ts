@@ -30,6 +30,15 @@ export class Session {
   /** Loads a graph of a pack. Throws `pack/corrupt` or `provider/unavailable`. */
   static async open(pack: Pack, graph: string, options: SessionOptions): Promise<Session> {
     const file = path.join(pack.folder, graph);
+    // The runtime would drop a provider it was not built with and run on the processor without a word.
+    const available = ort.listSupportedBackends().map(({ name }) => name);
+    if (!available.includes(options.provider)) {
+      throw new Problem(
+        'provider/unavailable',
+        `This build of ONNX Runtime has no ${options.provider} provider.`,
+        `Use --provider ${available.join(' or ')}.`,
+      );
+    }
     try {
       const session = await ort.InferenceSession.create(file, {
         executionProviders: options.provider === 'cpu' ? ['cpu'] : [options.provider, 'cpu'],

@@ -290,6 +290,8 @@ describe('bad input: one line, a code, and nothing half-written', () => {
     expectFailure(await run([...rest, '--extent', '0,0,1,1']), /does not touch/);
     expectFailure(await run([...rest, '--bands', '9']), /band/i);
     expectFailure(await run([...rest, '--stride', '500']), /stride/i);
+    const foreign = process.platform === 'win32' ? 'coreml' : 'dml';
+    expectFailure(await run([...rest, '--provider', foreign]), /provider/);
     expectFailure(await segment([...rest, '--upsampler', 'featup', '--json']), /featup/);
     expect(readdirSync(folder)).toEqual([]);
   });
