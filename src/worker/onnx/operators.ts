@@ -185,3 +185,19 @@ export function reduceMinimum(graph: Graph, x: Value, axes: readonly number[], k
 export function split(graph: Graph, x: Value, axis: number, lengths: readonly number[]): Value[] {
   return graph.split(x, axis, lengths);
 }
+
+/** Vectors along the last axis, scaled to length 1. */
+export function normaliseRows(graph: Graph, x: Value): Value {
+  const squared = reduceSumSquare(graph, x, [x.shape.length - 1]);
+  return divide(graph, x, squareRoot(graph, add(graph, squared, graph.scalar(1e-12))));
+}
+
+/** The mean of all elements, `[]`. */
+export function meanOfAll(graph: Graph, x: Value): Value {
+  return reduceMean(
+    graph,
+    x,
+    x.shape.map((_, axis) => axis),
+    false,
+  );
+}

@@ -12,11 +12,10 @@ import {
   matmul,
   multiply,
   negate,
+  normaliseRows,
   reduceSum,
-  reduceSumSquare,
   slice,
   softmax,
-  squareRoot,
   transpose,
 } from '../onnx/operators.ts';
 import { type ClipGeometry as CheckpointGeometry, clipShapes } from '../weights/geometry.ts';
@@ -119,14 +118,14 @@ export function clipStepGraph(
   const ends = graph.input('ends', 'int64', [words + images]);
   const matches = graph.input('matches', 'float32', [images, images]);
 
-  const texts = normalise(graph, textTower(graph, parameters, text, activation, ids, ends));
+  const texts = normaliseRows(graph, textTower(graph, parameters, text, activation, ids, ends));
   const wordColumns = transpose(graph, slice(graph, texts, 0, 0, words), [1, 0]);
   const captionColumns = transpose(graph, slice(graph, texts, 0, words, null), [1, 0]);
   const { tokens, cls, last } = visionTower(graph, parameters, vision, activation, 'segearth', 1, image);
 
   const dense = graph.scope('dense', () => {
-    const local = matmul(graph, normalise(graph, tokens), wordColumns);
-    const global = graph.reshape(matmul(graph, normalise(graph, cls), wordColumns), [images, 1, words]);
+    const local = matmul(graph, normaliseRows(graph, tokens), wordColumns);
+    const global = graph.reshape(matmul(graph, normaliseRows(graph, cls), wordColumns), [images, 1, words]);
     const logits = add(graph, local, multiply(graph, global, alleviation));
     const scaled = add(graph, multiply(graph, logits, graph.scalar(loss.denseScale)), exclusion);
     const shares = matmul(graph, softmax(graph, scaled), transpose(graph, membership, [0, 2, 1]));
@@ -134,10 +133,7 @@ export function clipStepGraph(
   });
 
   const caption = graph.scope('caption', () => {
-    const first = (value: Value, axis: number) => slice(graph, value, axis, 0, 1);
-    const { key, value } = last.heads;
-    const stepped = last.block.step(first(last.x, 1), { query: first(last.heads.query, 2), key, value });
-    const ordinary = normalise(graph, projectTokens(graph, parameters, stepped).cls);
+    const ordinary = normaliseRows(graph, ordinaryCls(graph, parameters, last));
     const scale = exponential(graph, clip(graph, parameters.tensor('logit_scale'), null, Math.log(100)));
     const logits = multiply(graph, matmul(graph, ordinary, captionColumns), scale);
     const sides = add(
@@ -156,10 +152,15 @@ export function clipStepGraph(
   return stepGraph(graph, parameters, total, { dense, caption }, optimiser);
 }
 
-/** Rows of length 1. */
-function normalise(graph: Graph, x: Value): Value {
-  const squared = reduceSumSquare(graph, x, [x.shape.length - 1]);
-  return divide(graph, x, squareRoot(graph, add(graph, squared, graph.scalar(1e-12))));
+/** CLS of the ordinary forward pass: the last block's step for the class token alone. */
+export function ordinaryCls(
+  graph: Graph,
+  parameters: TrainingParameters,
+  { block, x, heads }: ReturnType<typeof visionTower>['last'],
+): Value {
+  const first = (value: Value, axis: number) => slice(graph, value, axis, 0, 1);
+  const stepped = block.step(first(x, 1), { ...heads, query: first(heads.query, 2) });
+  return projectTokens(graph, parameters, stepped).cls;
 }
 
 /** -Σ target·log share / Σ target. */

@@ -1,0 +1,231 @@
+import type { Parameters } from '../net/parameters.ts';
+import { mapTokens, upsample, upsamplerShapes } from '../net/upsampler.ts';
+import { Graph, type Value } from '../onnx/graph.ts';
+import {
+  add,
+  clip,
+  concat,
+  divide,
+  exponential,
+  gelu,
+  layerNorm,
+  logarithm,
+  matmul,
+  meanOfAll,
+  multiply,
+  slice,
+  softmax,
+  subtract,
+  tanh,
+  transpose,
+} from '../onnx/operators.ts';
+import { elementCount } from '../onnx/tensor.ts';
+import { type NamedWeights, weightsInMemory } from '../weights/named-weights.ts';
+import type { OptimiserOptions } from './optimiser.ts';
+import { TrainingParameters } from './parameters.ts';
+import { normalNumbers, uniformNumbers } from './random.ts';
+import { type StepGraph, stepGraph } from './step.ts';
+
+export interface SimFeatUpGeometry {
+  /** Side of the image, pixels. */
+  side: number;
+  patch: number;
+  /** D: channels of the encoder's tokens. */
+  embedding: number;
+  /** V: jittered views of an image: 5 in the paper. */
+  views: number;
+  /** P: dimensions of the random projection: 30 in the paper. */
+  projected: number;
+}
+
+/** Weight of the image's reconstruction beside the features'. */
+const imageWeight = 0.1;
+
+/** Shapes of the upsampler and of the three nets that only training has, by name. */
+export function simFeatUpShapes({ patch, embedding }: SimFeatUpGeometry): Map<string, readonly number[]> {
+  return new Map<string, readonly number[]>([
+    ...upsamplerShapes('jbu_one', embedding),
+    ['down.attention.weight', [1, embedding]],
+    ['down.attention.bias', [1]],
+    ['down.w', [patch, patch]],
+    ['down.b', [patch, patch]],
+    ['scale.weight', [1, embedding, 1, 1]],
+    ['scale.bias', [1]],
+    ['crn.conv1.weight', [embedding, embedding, 1, 1]],
+    ['crn.conv1.bias', [embedding]],
+    ['crn.norm.weight', [embedding]],
+    ['crn.norm.bias', [embedding]],
+    ['crn.conv2.weight', [3, embedding, 1, 1]],
+    ['crn.conv2.bias', [3]],
+  ]);
+}
+
+/** The inputs of the losses for one image. */
+export interface SimFeatUpInputs {
+  /** `[1, 3, S, S]`, normalised. */
+  image: Value;
+  /** `[N, D]`: tokens of the image. */
+  tokens: Value;
+  /** `[V, N, D]`: tokens of its jittered views. */
+  jittered: Value;
+  /** `[V, D, P]`: random projections, columns of length 1. */
+  projection: Value;
+  /** `[V, 1, S, S]`: jitter, then blur, of rows and of columns: `rows · x · columns`. */
+  rows: Value;
+  columns: Value;
+}
+
+/**
+ * SimFeatUp's losses (arXiv 2410.01768 §3.3; FeatUp, arXiv 2403.10516) without dropout: the upsampled features,
+ * jittered and down-sampled again, are compared with the encoder's tokens of the jittered image, under a predicted
+ * uncertainty; and the image is reconstructed from them.
+ *
+ * Jitter, blur and the down-sampler's average are linear and the same for every channel, so they act on the P + 1
+ * channels that the loss looks at (projection and attention) instead of on D.
+ */
+export function simFeatUpLosses(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: SimFeatUpGeometry,
+  { image, tokens, jittered, projection, rows, columns }: SimFeatUpInputs,
+): { reconstruction: Value; image: Value; total: Value } {
+  const { side, patch, embedding, views, projected } = geometry;
+  const grid = side / patch;
+  const { mapped, shift } = mapTokens(graph, parameters, tokens);
+  const upsampler = { kind: 'jbu_one', patch, spatialInSoftmax: false } as const;
+  // With channels last, `[S², D]`.
+  const features = add(graph, upsample(graph, parameters, upsampler, image, mapped, embedding), shift);
+
+  const reconstruction = graph.scope('reconstruction', () => {
+    const attention = expandViews(graph, parameters.matrix('down.attention.weight'), views);
+    const probes = concat(graph, [projection, attention], 2);
+    const channels = projected + 1;
+    const seen = transpose(graph, matmul(graph, features, probes), [0, 2, 1]);
+    const planes = graph.reshape(seen, [views, channels, side, side]);
+    const moved = matmul(graph, matmul(graph, rows, planes), columns);
+    const apart = graph.reshape(moved, [views, channels, grid, patch, grid, patch]);
+    const patches = graph.reshape(transpose(graph, apart, [0, 2, 4, 3, 5, 1]), [
+      views,
+      grid * grid,
+      patch * patch,
+      channels,
+    ]);
+    const weights = graph.scope('attention', () => {
+      const own = graph.reshape(slice(graph, patches, 3, projected, null), [
+        views,
+        grid * grid,
+        1,
+        patch * patch,
+      ]);
+      const logits = add(graph, own, parameters.tensor('down.attention.bias'));
+      const scale = graph.reshape(parameters.tensor('down.w'), [patch * patch]);
+      const offset = graph.reshape(parameters.tensor('down.b'), [patch * patch]);
+      return softmax(graph, add(graph, multiply(graph, logits, scale), offset));
+    });
+    const down = graph.reshape(matmul(graph, weights, slice(graph, patches, 3, 0, projected)), [
+      views,
+      grid * grid,
+      projected,
+    ]);
+    const target = matmul(graph, jittered, projection);
+    const difference = subtract(graph, down, target);
+    const score = add(
+      graph,
+      matmul(graph, jittered, parameters.matrix('scale.weight')),
+      parameters.tensor('scale.bias'),
+    );
+    const scale = clip(graph, exponential(graph, add(graph, score, graph.scalar(0.1))), 1e-4, null);
+    const ratio = divide(graph, difference, scale);
+    const squares = multiply(graph, multiply(graph, ratio, ratio), graph.scalar(0.5));
+    return meanOfAll(graph, add(graph, squares, logarithm(graph, scale)));
+  });
+
+  const pictured = graph.scope('image', () => {
+    const linear = (x: Value, name: string) =>
+      add(graph, matmul(graph, x, parameters.matrix(`${name}.weight`)), parameters.tensor(`${name}.bias`));
+    const normed = layerNorm(
+      graph,
+      linear(features, 'crn.conv1'),
+      parameters.tensor('crn.norm.weight'),
+      parameters.tensor('crn.norm.bias'),
+      1e-6,
+    );
+    const painted = tanh(graph, linear(gelu(graph, normed), 'crn.conv2'));
+    const own = transpose(graph, graph.reshape(image, [3, side * side]), [1, 0]);
+    const difference = subtract(graph, painted, own);
+    return meanOfAll(graph, multiply(graph, difference, difference));
+  });
+  const total = add(graph, reconstruction, multiply(graph, pictured, graph.scalar(imageWeight)));
+  return { reconstruction, image: pictured, total };
+}
+
+function expandViews(graph: Graph, column: Value, views: number): Value {
+  const [rows, columns] = column.shape as [number, number];
+  return graph.apply('Expand', [column, graph.integers([views, rows, columns])], {}, [views, rows, columns]);
+}
+
+/** One step on `images` images; the inputs of image i are named `image_i`, `tokens_i` and so on. */
+export function simFeatUpStepGraph(
+  geometry: SimFeatUpGeometry,
+  images: number,
+  optimiser: OptimiserOptions,
+): StepGraph {
+  const graph = new Graph('simfeatup-step');
+  const shapes = simFeatUpShapes(geometry);
+  const parameters = new TrainingParameters(graph, (name) => shapes.get(name)!);
+  const share = graph.scalar(1 / images);
+  const sums = { reconstruction: graph.scalar(0), image: graph.scalar(0), total: graph.scalar(0) };
+  for (let at = 0; at < images; at++) {
+    const losses = graph.scope(`image${at}`, () =>
+      simFeatUpLosses(graph, parameters, geometry, simFeatUpInputs(graph, geometry, `_${at}`)),
+    );
+    for (const name of ['reconstruction', 'image', 'total'] as const)
+      sums[name] = add(graph, sums[name], multiply(graph, losses[name], share));
+  }
+  const { reconstruction, image, total } = sums;
+  return stepGraph(graph, parameters, total, { reconstruction, image }, optimiser);
+}
+
+export function simFeatUpInputs(
+  graph: Graph,
+  { side, patch, embedding, views, projected }: SimFeatUpGeometry,
+  ending: string,
+): SimFeatUpInputs {
+  const count = (side / patch) ** 2;
+  const input = (name: string, shape: readonly number[]) => graph.input(`${name}${ending}`, 'float32', shape);
+  return {
+    image: input('image', [1, 3, side, side]),
+    tokens: input('tokens', [count, embedding]),
+    jittered: input('jittered', [views, count, embedding]),
+    projection: input('projection', [views, embedding, projected]),
+    rows: input('rows', [views, 1, side, side]),
+    columns: input('columns', [views, 1, side, side]),
+  };
+}
+
+/** Starting values as the paper's program: convolutions uniform in ±1/√inputs, the kernels plain Gaussians. */
+export function initialSimFeatUp(geometry: SimFeatUpGeometry, seed: number): NamedWeights {
+  const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+  const shapes = simFeatUpShapes(geometry);
+  for (const [name, shape] of shapes) {
+    const count = elementCount(shape);
+    let values: Float32Array = new Float32Array(count);
+    if (name === 'up.sigma_spatial' || name === 'crn.norm.weight') values.fill(1);
+    else if (name === 'down.w')
+      values = normalNumbers(count, 0.01, `${seed}/${name}`).map((value) => value + 1);
+    else if (name === 'down.b') values = normalNumbers(count, 0.01, `${seed}/${name}`);
+    else if (name !== 'up.range_temp' && name !== 'crn.norm.bias') {
+      const random = uniformNumbers(`${seed}/${name}`);
+      const inputs = shapes.get(name.replace(/bias$/, 'weight'))![1]!;
+      const limit = (name.startsWith('scale.') ? 0.1 : 1) / Math.sqrt(inputs);
+      values = values.map(() => limit * (2 * random() - 1));
+    }
+    tensors.set(name, { shape, values });
+  }
+  return weightsInMemory('initial upsampler', tensors);
+}
+
+/** Only what an upsampler has at inference. */
+export function upsamplerWeights(trained: NamedWeights): NamedWeights {
+  return { ...trained, names: () => trained.names().filter((name) => /^(up|fixup_proj)\./.test(name)) };
+}
