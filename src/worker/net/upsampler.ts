@@ -99,7 +99,7 @@ export function projectionGraph(embedding: number, parametersOf: (graph: Graph) 
   return graph;
 }
 
-function mapTokens(graph: Graph, parameters: Parameters, tokens: Value): { mapped: Value; shift: Value } {
+export function mapTokens(graph: Graph, parameters: Parameters, tokens: Value): { mapped: Value; shift: Value } {
   const tenth = graph.scalar(0.1);
   const weight = multiply(graph, parameters.matrix('fixup_proj.weight'), tenth);
   const bias = parameters.tensor('fixup_proj.bias');
@@ -109,8 +109,8 @@ function mapTokens(graph: Graph, parameters: Parameters, tokens: Value): { mappe
   };
 }
 
-/** Bands that the last step, four times the work of the one before, is done in. */
-const lastStepBands = 4;
+/** Bands that a fourth or later doubling is done in; the smallest window then has six rows of blocks. */
+const lateStepBands = 4;
 
 /**
  * Upsamples `source` `[N, channels]` through all steps under the kernels of `image` `[1, 3, H, W]`. `finish` turns
@@ -136,7 +136,7 @@ export function upsample(
   let values = source;
   prefixes.forEach((prefix, index) => {
     const last = index === prefixes.length - 1;
-    const count = last ? lastStepBands : 1;
+    const count = index >= 3 ? lateStepBands : 1;
     const step = `step${index + 1}`;
     const block = blockSide(index + 1);
     const from = { rows, columns, values };
