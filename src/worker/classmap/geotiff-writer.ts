@@ -85,6 +85,8 @@ export class GeoTiffWriter {
   readonly #tilesAcross: number;
   readonly #offsets: Float64Array;
   readonly #byteCounts: Uint32Array;
+  /** Uncompressed tiles of a batch, used again by the next. */
+  readonly #tiles: (Uint8Array | Uint16Array)[];
   #length: number;
   #pending: number[] = [];
   #closed = false;
@@ -104,6 +106,11 @@ export class GeoTiffWriter {
     const tiles = this.#tilesAcross * Math.ceil(layout.height / layout.tileSize);
     this.#offsets = new Float64Array(tiles);
     this.#byteCounts = new Uint32Array(tiles);
+    this.#tiles = Array.from({ length: tilesInFlight }, () =>
+      layout.sampleType === 'uint16'
+        ? new Uint16Array(layout.tileSize ** 2)
+        : new Uint8Array(layout.tileSize ** 2),
+    );
     this.#length = big ? 16 : 8;
     for (const strip of strips) {
       for (let at = 0; at < strip.tiles.length; at += 3) {
@@ -155,7 +162,14 @@ export class GeoTiffWriter {
     const batch: { tile: number; bytes: Promise<Buffer> }[] = [];
     for (let top = 0; top < rows; top += size) {
       for (let left = 0; left < columns; left += size) {
-        const pixels = this.#cutTile(samples, columns, left, top, Math.min(size, rows - top));
+        const pixels = this.#cutTile(
+          this.#tiles[batch.length]!,
+          samples,
+          columns,
+          left,
+          top,
+          Math.min(size, rows - top),
+        );
         if (pixels === null) continue;
         const tile = ((row + top) / size) * this.#tilesAcross + (column + left) / size;
         batch.push({ tile, bytes: compress(pixels, { level: this.layout.level }) });
@@ -165,8 +179,9 @@ export class GeoTiffWriter {
     await this.#writeBatch(batch, signal);
   }
 
-  /** A whole tile's bytes, padded with 0, or null where all are 0. */
+  /** A whole tile's bytes, padded with 0, in the buffer of `tile`; null where all are 0. */
   #cutTile(
+    tile: Uint8Array | Uint16Array,
     samples: Uint8Array | Uint16Array,
     columns: number,
     left: number,
@@ -175,8 +190,7 @@ export class GeoTiffWriter {
   ): Buffer | null {
     const size = this.layout.tileSize;
     const span = Math.min(size, columns - left);
-    const tile =
-      this.layout.sampleType === 'uint16' ? new Uint16Array(size * size) : new Uint8Array(size * size);
+    tile.fill(0);
     let any = 0;
     for (let row = 0; row < rows; row++) {
       const from = (top + row) * columns + left;
