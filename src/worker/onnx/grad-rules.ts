@@ -173,7 +173,10 @@ function sliceGradient(context: NodeInGraph, gradient: Value): Value {
   );
 }
 
-/** Adds the gradients of gathered rows back where they came from. */
+/**
+ * Adds the gradients of gathered rows back where they came from. ScatterND would suit better, but the runtime's adds
+ * equal indices from several threads without a lock, and loses some.
+ */
 function gatherGradient({ graph, node, inputs }: NodeInGraph, gradient: Value): Value {
   const [x, indices] = inputs as [Value, Value];
   const axis = (node.attributes.axis as number | undefined) ?? 0;
@@ -182,19 +185,13 @@ function gatherGradient({ graph, node, inputs }: NodeInGraph, gradient: Value): 
   const count = elementCount(indices.shape);
   const before = elementCount(shape.slice(0, at));
   const after = elementCount(shape.slice(at + 1));
-  const length = shape[at]!;
-  // [before, count, after] to [count, before·after]: rows along the gathered axis.
-  let rows = graph.reshape(gradient, [before, count, after]);
-  if (before > 1) rows = transpose(graph, rows, [1, 0, 2]);
-  rows = graph.reshape(rows, [count, before * after]);
-  const sum = graph.apply(
-    'ScatterND',
-    [zeros(graph, [length, before * after]), graph.reshape(indices, [count, 1]), rows],
-    { reduction: 'add' },
-  );
-  if (before === 1) return graph.reshape(sum, shape);
-  const apart = transpose(graph, graph.reshape(sum, [length, before, after]), [1, 0, 2]);
-  return graph.reshape(apart, shape);
+  const rows = graph.reshape(gradient, [before, count, after]);
+  const everywhere = expand(graph, graph.reshape(indices, [1, count, 1]), [before, count, after]);
+  const sum = graph.apply('ScatterElements', [zeros(graph, [before, shape[at]!, after]), everywhere, rows], {
+    axis: 1,
+    reduction: 'add',
+  });
+  return graph.reshape(sum, shape);
 }
 
 function zeros(graph: Graph, shape: readonly number[]): Value {
