@@ -77,18 +77,32 @@ export function blurMatrix(side: number): Float32Array {
   return matrix;
 }
 
-/** The product of two matrices `[side, side]`, float64 sums. */
-export function productOf(a: Float32Array, b: Float32Array, side: number): Float32Array {
-  const out = new Float32Array(side * side);
+/** `rows · plane · columns` for every plane `[side, side]` of `planes`. */
+export function jitterPlanes(
+  planes: Float32Array,
+  { rows, columns }: { rows: Float32Array; columns: Float32Array },
+  side: number,
+): Float32Array {
+  const area = side * side;
+  const out = new Float32Array(planes.length);
   const row = new Float64Array(side);
-  for (let i = 0; i < side; i++) {
-    row.fill(0);
-    for (let k = 0; k < side; k++) {
-      const weight = a[i * side + k]!;
-      if (weight === 0) continue;
-      for (let j = 0; j < side; j++) row[j]! += weight * b[k * side + j]!;
+  const sum = new Float64Array(side);
+  for (let plane = 0; plane < planes.length; plane += area) {
+    for (let to = 0; to < side; to++) {
+      row.fill(0);
+      for (let from = 0; from < side; from++) {
+        const weight = rows[to * side + from]!;
+        if (weight === 0) continue;
+        for (let column = 0; column < side; column++)
+          row[column]! += weight * planes[plane + from * side + column]!;
+      }
+      sum.fill(0);
+      for (let from = 0; from < side; from++) {
+        const value = row[from]!;
+        for (let column = 0; column < side; column++) sum[column]! += value * columns[from * side + column]!;
+      }
+      out.set(sum, plane + to * side);
     }
-    out.set(row, i * side);
   }
   return out;
 }

@@ -21,6 +21,7 @@ import {
 } from '../onnx/operators.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { type NamedWeights, weightsInMemory } from '../weights/named-weights.ts';
+import { blurMatrix } from './jitter.ts';
 import type { OptimiserOptions } from './optimiser.ts';
 import { TrainingParameters } from './parameters.ts';
 import { normalNumbers, uniformNumbers } from './random.ts';
@@ -34,6 +35,8 @@ export interface SimFeatUpGeometry {
   embedding: number;
   /** V: jittered views of an image: 5 in the paper. */
   views: number;
+  /** Views whose image is reconstructed too: all in the paper; fewer cost less and estimate the same. */
+  pictures: number;
   /** P: dimensions of the random projection: 30 in the paper. */
   projected: number;
 }
@@ -70,7 +73,7 @@ export interface SimFeatUpInputs {
   jittered: Value;
   /** `[V, D, P]`: random projections, columns of length 1. */
   projection: Value;
-  /** `[V, 1, S, S]`: jitter, then blur, of rows and of columns: `rows · x · columns`. */
+  /** `[V, 1, S, S]`: the jitters, `rows · x · columns`. */
   rows: Value;
   columns: Value;
 }
@@ -78,7 +81,7 @@ export interface SimFeatUpInputs {
 /**
  * SimFeatUp's losses (arXiv 2410.01768 §3.3; FeatUp, arXiv 2403.10516) without dropout: the upsampled features,
  * jittered and down-sampled again, are compared with the encoder's tokens of the jittered image, under a predicted
- * uncertainty; and the image is reconstructed from them.
+ * uncertainty; and the jittered image is reconstructed from them.
  *
  * Jitter, blur and the down-sampler's average are linear and the same for every channel, so they act on the P + 1
  * channels that the loss looks at (projection and attention) instead of on D.
@@ -89,7 +92,7 @@ export function simFeatUpLosses(
   geometry: SimFeatUpGeometry,
   { image, tokens, jittered, projection, rows, columns }: SimFeatUpInputs,
 ): { reconstruction: Value; image: Value; total: Value } {
-  const { side, patch, embedding, views, projected } = geometry;
+  const { side, patch, embedding, views, pictures, projected } = geometry;
   const grid = side / patch;
   const { mapped, shift } = mapTokens(graph, parameters, tokens);
   const upsampler = { kind: 'jbu_one', patch, spatialInSoftmax: false } as const;
@@ -102,7 +105,10 @@ export function simFeatUpLosses(
     const channels = projected + 1;
     const seen = transpose(graph, matmul(graph, features, probes), [0, 2, 1]);
     const planes = graph.reshape(seen, [views, channels, side, side]);
-    const moved = matmul(graph, matmul(graph, rows, planes), columns);
+    const blur = graph.constant(blurMatrix(side), [side, side], 'blur');
+    const blurredRows = matmul(graph, blur, rows);
+    const blurredColumns = matmul(graph, columns, transpose(graph, blur, [1, 0]));
+    const moved = matmul(graph, matmul(graph, blurredRows, planes), blurredColumns);
     const apart = graph.reshape(moved, [views, channels, grid, patch, grid, patch]);
     const patches = graph.reshape(transpose(graph, apart, [0, 2, 4, 3, 5, 1]), [
       views,
@@ -141,18 +147,27 @@ export function simFeatUpLosses(
   });
 
   const pictured = graph.scope('image', () => {
-    const linear = (x: Value, name: string) =>
-      add(graph, matmul(graph, x, parameters.matrix(`${name}.weight`)), parameters.tensor(`${name}.bias`));
+    const first = (value: Value) => slice(graph, value, 0, 0, pictures);
+    const jitter = (planes: Value) => matmul(graph, matmul(graph, first(rows), planes), first(columns));
+    const pixels = (planes: Value, channels: number) =>
+      transpose(graph, graph.reshape(planes, [pictures, channels, side * side]), [0, 2, 1]);
+    // The first layer comes before the jitter, whose weights add up to 1: the jitter acts on its result all the same.
+    const hidden = matmul(graph, features, parameters.matrix('crn.conv1.weight'));
+    const planes = graph.reshape(transpose(graph, hidden, [1, 0]), [1, embedding, side, side]);
+    const moved = add(graph, pixels(jitter(planes), embedding), parameters.tensor('crn.conv1.bias'));
     const normed = layerNorm(
       graph,
-      linear(features, 'crn.conv1'),
+      moved,
       parameters.tensor('crn.norm.weight'),
       parameters.tensor('crn.norm.bias'),
       1e-6,
     );
-    const painted = tanh(graph, linear(gelu(graph, normed), 'crn.conv2'));
-    const own = transpose(graph, graph.reshape(image, [3, side * side]), [1, 0]);
-    const difference = subtract(graph, painted, own);
+    const painted = add(
+      graph,
+      matmul(graph, gelu(graph, normed), parameters.matrix('crn.conv2.weight')),
+      parameters.tensor('crn.conv2.bias'),
+    );
+    const difference = subtract(graph, tanh(graph, painted), pixels(jitter(image), 3));
     return meanOfAll(graph, multiply(graph, difference, difference));
   });
   const total = add(graph, reconstruction, multiply(graph, pictured, graph.scalar(imageWeight)));

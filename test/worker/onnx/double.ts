@@ -35,10 +35,10 @@ function inDouble(graph: Graph): ModelProto {
 export type Numbers = Record<string, { values: Float64Array | BigInt64Array; shape: readonly number[] }>;
 
 /** A function that evaluates the graph, in float64 where the runtime's kernels can, else in float32. */
-export async function evaluator(graph: Graph, precision: 'float64' | 'float32') {
+export async function evaluator(graph: Graph, precision: 'float64' | 'float32', threads = 1) {
   const bytes = precision === 'float64' ? toBinary(ModelProtoSchema, inDouble(graph)) : encodeModel(graph);
   const session = await InferenceSession.create(bytes, {
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
   });
   return async (inputs: Numbers): Promise<Record<string, Float64Array>> => {

@@ -294,6 +294,20 @@ describe('gradient rules agree with central differences', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('loses no gathered row when threads add to the same one', async () => {
+    const graph = new Graph('gather');
+    const count = 50_000;
+    const x = graph.input('x', 'float32', [4, 8]);
+    const indices = BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 4));
+    const rows = gather(graph, x, graph.constant(indices, [count]));
+    const [gradient] = gradients(graph, reduceSum(graph, rows, [0, 1], false), [x]);
+    graph.output('gradient', gradient!);
+    pruneGraph(graph);
+    const evaluate = await evaluator(graph, 'float32', 4);
+    const result = await evaluate({ x: { values: new Float64Array(32), shape: [4, 8] } });
+    expect(new Set(result.gradient)).toEqual(new Set([count / 4]));
+  });
+
   it('adds up what arrives over several paths, and knows what the loss does not hang on', () => {
     const graph = new Graph('paths');
     const x = graph.input('x', 'float32', [2]);
