@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import * as z from 'zod';
+import { drawClipBatch } from '../dataset/clip-batches.ts';
+import { concepts } from '../dataset/concepts.ts';
+import { vocabularyTexts } from '../dataset/prompts.ts';
+import { readSources, type SourceConfig } from '../dataset/sources.ts';
+import { trainVocabulary } from '../dataset/train-vocabulary.ts';
+import { createTokenizer } from '../net/tokenizer.ts';
+import { clipNormalisation } from '../pack/build-pack.ts';
+import { Problem } from '../report/problem.ts';
+import { asProblem } from '../report/problem-record.ts';
+import type { ReportProgress } from '../report/progress.ts';
+import { type ClipBatchShape, type ClipGeometry, ClipTrainer, clipFeeds } from '../train/clip.ts';
+import { trainingLoop, warmCosine } from '../train/loop.ts';
+import { regridPositions, startingClip } from '../train/starting-weights.ts';
+import { openCheckpoint } from '../weights/checkpoint.ts';
+import type { NamedWeights } from '../weights/named-weights.ts';
+import { writeSafetensors } from '../weights/write-safetensors.ts';
+
+const whole = z.int().min(1);
+const pair = z.tuple([z.number().positive(), z.number().positive()]);
+const legend = z.array(
+  z.strictObject({
+    value: z.union([z.int(), z.array(z.int()).readonly()]),
+    concepts: z.array(z.string()).readonly().optional(),
+    not: z.array(z.string()).readonly().optional(),
+    wide: z.string().optional(),
+  }),
+);
+const share = z.number().positive();
+const source = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('folder'),
+    path: z.string(),
+    share,
+    scale: pair,
+    legend,
+    ignore: z.int().optional(),
+    holdOut: z.strictObject({ names: z.array(z.string()).optional(), every: whole.optional() }).optional(),
+    mosaic: whole.max(16).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('raster'),
+    image: z.string(),
+    labels: z.string(),
+    bands: z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]),
+    share,
+    scale: pair,
+    legend,
+  }),
+  z.strictObject({
+    kind: z.literal('synthetic'),
+    share,
+    scale: pair,
+    seed: z.int(),
+    scenes: whole,
+    size: whole.min(64).max(4096),
+    resolution: pair,
+  }),
+]);
+
+const configuration = z.strictObject({
+  seed: z.int(),
+  vision: z.strictObject({ width: whole, layers: whole, patch: whole }),
+  text: z.strictObject({ width: whole, layers: whole, context: whole.max(77) }),
+  embedding: whole,
+  activation: z.enum(['quickgelu', 'gelu']),
+  /** Merges of the byte-pair vocabulary. */
+  merges: whole.max(48_894),
+  /** Tokens that prompts are cut to in training. */
+  length: whole,
+  loss: z.strictObject({ denseScale: z.number(), denseWeight: z.number(), captionWeight: z.number() }),
+  alleviation: z.strictObject({ lambda: z.number(), share: z.number().min(0).max(1) }),
+  optimiser: z.strictObject({
+    beta1: z.number(),
+    beta2: z.number(),
+    epsilon: z.number(),
+    weightDecay: z.number(),
+    averageDecay: z.number().nullable(),
+    gradientLimit: z.number(),
+  }),
+  /** Trained one after the other, each from the average of the one before. */
+  phases: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9-]+$/),
+        /** Side of the images, pixels. */
+        side: whole,
+        images: whole,
+        steps: whole,
+        /** Ends the phase earlier on a slow machine. */
+        minutes: z.number().positive().optional(),
+        learningRate: z.number().positive(),
+        warmup: whole,
+        jitter: z.number().min(0),
+        seed: z.int(),
+      }),
+    )
+    .min(1),
+  sources: z.array(source).min(1),
+});
+
+export type ClipConfig = z.output<typeof configuration>;
+
+export interface TrainClipRequest {
+  config: string;
+  /** Folder of the run: checkpoints, curves, weights and vocabulary. */
+  out: string;
+  threads: number;
+}
+
+/** Files that `trainClip` leaves in its folder. */
+export const clipRunFiles = { weights: 'clip.safetensors', vocabulary: 'vocabulary.txt.gz' } as const;
+
+const checkpointSeconds = 120;
+
+/** Reads and checks a configuration; throws `config/…` problems that name the file and the field. */
+export async function readClipConfig(file: string): Promise<ClipConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw asProblem(error);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Problem('config/json', `${file}: is not JSON.`, 'Correct the file.', cause);
+  }
+  const parsed = configuration.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new Problem(
+    'config/field',
+    `${file}: ${issue.path.join('.')}: ${issue.message}.`,
+    'Correct the file.',
+  );
+}
+
+/** Trains a CLIP on labelled pictures; resumes a run that was stopped. Throws `Problem`; `Cancelled` after saving. */
+export async function trainClip(
+  request: TrainClipRequest,
+  report?: ReportProgress,
+  signal?: AbortSignal,
+  onStep?: (phase: string, step: number, reports: Readonly<Record<string, number>>) => void,
+): Promise<{ weights: string; vocabulary: string }> {
+  const config = await readClipConfig(request.config);
+  const { out } = request;
+  await mkdir(out, { recursive: true });
+  const vocabularyText = trainVocabulary(vocabularyTexts(), config.merges, 'landscribe land cover English');
+  const vocabulary = path.join(out, clipRunFiles.vocabulary);
+  await writeFile(vocabulary, await promisify(gzip)(vocabularyText));
+  const tokenizer = createTokenizer(vocabularyText, { context: config.text.context });
+  const sources = await readSources(
+    config.sources as SourceConfig[],
+    path.dirname(request.config),
+    report,
+    signal,
+  );
+  let weights: NamedWeights | null = null;
+  for (const [index, phase] of config.phases.entries()) {
+    const folder = path.join(out, phase.name);
+    const finished = path.join(folder, clipRunFiles.weights);
+    const isLast = index === config.phases.length - 1;
+    if (
+      await access(finished).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      weights = await savedWeights(finished);
+      if (isLast) break;
+      continue;
+    }
+    const geometry: ClipGeometry = {
+      vision: {
+        ...config.vision,
+        heads: config.vision.width / 64,
+        hidden: 4 * config.vision.width,
+        image: phase.side,
+        grid: phase.side / config.vision.patch,
+      },
+      text: {
+        ...config.text,
+        heads: config.text.width / 64,
+        hidden: 4 * config.text.width,
+        vocabulary: tokenizer.size,
+      },
+      embedding: config.embedding,
+      activation: config.activation,
+    };
+    const shape: ClipBatchShape = {
+      images: phase.images,
+      side: phase.side,
+      words: concepts.length,
+      labels: concepts.length,
+      length: config.length,
+    };
+    const { gradientLimit, ...optimiser } = config.optimiser;
+    const start: NamedWeights =
+      weights === null
+        ? await startingClip(geometry, config.seed)
+        : await regridPositions(weights, geometry.vision.grid);
+    const trainer = await ClipTrainer.create(
+      geometry,
+      shape,
+      config.loss,
+      { kind: 'adamw', ...optimiser },
+      start,
+      request.threads,
+    );
+    try {
+      const { mean, deviation } = clipNormalisation;
+      const drawing = {
+        seed: phase.seed,
+        patch: config.vision.patch,
+        mean,
+        deviation,
+        jitter: phase.jitter,
+        alleviation: config.alleviation.lambda,
+        alleviatedShare: config.alleviation.share,
+      };
+      const best = optimiser.averageDecay === null ? 'value' : 'average';
+      let written = Date.now();
+      await trainingLoop(
+        trainer.stepper,
+        async (step) => clipFeeds(shape, drawClipBatch(sources, tokenizer, shape, drawing, step)),
+        {
+          folder,
+          steps: phase.steps,
+          ...(phase.minutes !== undefined && { minutes: phase.minutes }),
+          learningRate: warmCosine(phase.learningRate, phase.warmup),
+          gradientLimit: () => gradientLimit,
+          recipe: createHash('sha256')
+            .update(JSON.stringify({ ...config, phases: config.phases.slice(0, index + 1) }))
+            .digest('hex'),
+          checkpointSeconds,
+          shown: ['dense', 'caption'],
+          ...(signal && { signal }),
+          ...(report && { report }),
+          onStep: (step, reports) => {
+            onStep?.(phase.name, step, reports);
+            if (Date.now() - written < 1000 * checkpointSeconds) return;
+            written = Date.now();
+            // A look at the model while it trains; the phase's own file comes at its end.
+            void writeSafetensors(
+              path.join(folder, 'current.safetensors'),
+              trainer.stepper.weights('clip', best),
+            ).catch(() => {});
+          },
+        },
+      );
+      await writeSafetensors(finished, trainer.stepper.weights(`${folder}: trained`, best));
+    } finally {
+      await trainer.stepper.release();
+    }
+    weights = await savedWeights(finished);
+  }
+  const result = path.join(out, clipRunFiles.weights);
+  await writeSafetensors(result, weights!);
+  return { weights: result, vocabulary };
+}
+
+/** A checkpoint's tensors, read into memory under their own names. */
+async function savedWeights(file: string): Promise<NamedWeights> {
+  const checkpoint = await openCheckpoint(file);
+  try {
+    const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+    for (const name of checkpoint.names())
+      tensors.set(name, { shape: checkpoint.header(name).shape, values: await checkpoint.read(name) });
+    const { weightsInMemory } = await import('../weights/named-weights.ts');
+    return weightsInMemory(file, tensors);
+  } finally {
+    await checkpoint.close();
+  }
+}

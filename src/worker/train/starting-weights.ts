@@ -1,0 +1,106 @@
+import { type NamedWeights, weightsInMemory } from '../weights/named-weights.ts';
+import type { ClipGeometry } from './clip.ts';
+import { initialClip } from './clip-parameters.ts';
+
+/**
+ * Starting weights for a small CLIP that trains for minutes: CLIP's, but patches are embedded by cosines of rising
+ * frequency over brightness and two colour contrasts, and positions by sines, so that what a patch looks like and where
+ * it lies is known from the first step instead of having to be found.
+ */
+export async function startingClip(geometry: ClipGeometry, seed: number): Promise<NamedWeights> {
+  const initial = initialClip(geometry, seed);
+  const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+  for (const name of initial.names())
+    tensors.set(name, { shape: initial.shape(name), values: await initial.read(name) });
+  const { width, patch, grid } = geometry.vision;
+  cosinePatches(tensors.get('visual.conv1.weight')!.values, width, patch);
+  sinePositions(tensors.get('visual.positional_embedding')!.values, width, grid);
+  return weightsInMemory('starting weights', tensors);
+}
+
+const contrasts = [
+  [1, 1, 1],
+  [1, 0, -1],
+  [-0.5, 1, -0.5],
+];
+
+/** `[width, 3, patch, patch]`: rows of orthogonal waves, lowest frequencies of each contrast first. */
+function cosinePatches(values: Float32Array, width: number, patch: number): void {
+  const waves = Array.from(
+    { length: patch * patch },
+    (_, at) => [Math.floor(at / patch), at % patch] as const,
+  ).sort((a, b) => Math.hypot(...a) - Math.hypot(...b) || a[0] - b[0]);
+  const brightness = Math.min(waves.length, Math.ceil(width / 2));
+  const rows: { wave: readonly [number, number]; contrast: number[] }[] = [];
+  for (let at = 0; rows.length < width && at < waves.length; at++) {
+    if (at < brightness) rows.push({ wave: waves[at]!, contrast: contrasts[0]! });
+    if (at < Math.ceil((width - brightness) / 2))
+      for (const contrast of contrasts.slice(1)) rows.push({ wave: waves[at]!, contrast });
+  }
+  const plane = patch * patch;
+  rows.slice(0, width).forEach(({ wave: [v, u], contrast }, row) => {
+    // High frequencies are weak in pictures: lifted towards the same spread.
+    const gain = (0.35 * (1 + Math.hypot(u, v)) ** 0.7) / patch;
+    const length = Math.hypot(...contrast);
+    for (let band = 0; band < 3; band++)
+      for (let y = 0; y < patch; y++)
+        for (let x = 0; x < patch; x++)
+          values[(row * 3 + band) * plane + y * patch + x] =
+            (gain *
+              contrast[band]! *
+              Math.cos((Math.PI * (x + 0.5) * u) / patch) *
+              Math.cos((Math.PI * (y + 0.5) * v) / patch)) /
+            length;
+  });
+}
+
+/** `[1 + grid², width]`: sines and cosines of rows and columns in four quarters, weak; zeros for the class token. */
+function sinePositions(values: Float32Array, width: number, grid: number): void {
+  const quarter = width >> 2;
+  values.fill(0);
+  for (let row = 0; row < grid; row++)
+    for (let column = 0; column < grid; column++) {
+      const at = (1 + row * grid + column) * width;
+      for (let i = 0; i < quarter; i++) {
+        // Places in shares of the window, so that another grid means the same place.
+        const frequency = (Math.PI / 2) * 2 ** ((4 * i) / quarter);
+        const y = ((row + 0.5) / grid) * frequency;
+        const x = ((column + 0.5) / grid) * frequency;
+        values[at + i] = 0.1 * Math.sin(x);
+        values[at + quarter + i] = 0.1 * Math.cos(x);
+        values[at + 2 * quarter + i] = 0.1 * Math.sin(y);
+        values[at + 3 * quarter + i] = 0.1 * Math.cos(y);
+      }
+    }
+}
+
+/** The same weights with positions for another grid, bilinear between the old ones. */
+export async function regridPositions(weights: NamedWeights, grid: number): Promise<NamedWeights> {
+  const name = 'visual.positional_embedding';
+  const [rows, width] = weights.shape(name) as [number, number];
+  const old = Math.round(Math.sqrt(rows - 1));
+  const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+  for (const each of weights.names())
+    tensors.set(each, { shape: weights.shape(each), values: await weights.read(each) });
+  const from = tensors.get(name)!.values;
+  const to = new Float32Array((1 + grid * grid) * width);
+  to.set(from.subarray(0, width));
+  const place = (index: number) => {
+    const at = Math.max(0, Math.min(old - 1, ((index + 0.5) * old) / grid - 0.5));
+    const low = Math.min(Math.floor(at), old - 1);
+    return { low, high: Math.min(low + 1, old - 1), share: at - low };
+  };
+  for (let row = 0; row < grid; row++)
+    for (let column = 0; column < grid; column++) {
+      const y = place(row);
+      const x = place(column);
+      for (let i = 0; i < width; i++) {
+        const value = (r: number, c: number) => from[(1 + r * old + c) * width + i]!;
+        const upper = value(y.low, x.low) * (1 - x.share) + value(y.low, x.high) * x.share;
+        const lower = value(y.high, x.low) * (1 - x.share) + value(y.high, x.high) * x.share;
+        to[(1 + row * grid + column) * width + i] = upper * (1 - y.share) + lower * y.share;
+      }
+    }
+  tensors.set(name, { shape: [1 + grid * grid, width], values: to });
+  return weightsInMemory(weights.source, tensors);
+}
