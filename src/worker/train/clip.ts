@@ -1,4 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
+import type { Parameters } from '../net/parameters.ts';
 import { textTower } from '../net/text.ts';
 import type { Activation } from '../net/transformer.ts';
 import { projectTokens, visionTower } from '../net/vision.ts';
@@ -155,7 +156,7 @@ export function clipStepGraph(
 /** CLS of the ordinary forward pass: the last block's step for the class token alone. */
 export function ordinaryCls(
   graph: Graph,
-  parameters: TrainingParameters,
+  parameters: Parameters,
   { block, x, heads }: ReturnType<typeof visionTower>['last'],
 ): Value {
   const first = (value: Value, axis: number) => slice(graph, value, axis, 0, 1);

@@ -16,7 +16,7 @@ export interface Jitter {
 
 /** A random jitter of an image of `side` pixels: margin 20; zoom 1 to 2 in every second one, as the paper's program. */
 export function drawJitter(random: () => number, side: number): Jitter {
-  const margin = 20;
+  const margin = Math.min(20, side - 1);
   const zoom = random() < 0.5 ? 1 + random() : 1;
   const room = Math.floor((side + 2 * margin) * zoom) - side;
   return {

@@ -1,0 +1,67 @@
+import type { NamedWeights } from '../weights/named-weights.ts';
+import { alignmentFeeds, alignmentStepGraph, initialStudent, temperatureName } from './alignearth.ts';
+import type { ClipGeometry } from './clip.ts';
+import { FrozenEncoder } from './frozen-encoder.ts';
+import { type LoopOptions, trainingLoop } from './loop.ts';
+import type { OptimiserOptions } from './optimiser.ts';
+import { Stepper } from './step.ts';
+
+/** Normalised images of the same place, `[B, 3, S, S]` each. */
+export interface ImagePairs {
+  optical: Float32Array;
+  sar: Float32Array;
+}
+
+export interface AlignEarthRun {
+  /** The optical encoder: teacher, and the student's start. */
+  clip: ClipGeometry;
+  weights: NamedWeights;
+  images: number;
+  /** Blocks opened in the student's and in the teacher's dense output. */
+  studentLastLayers: number;
+  teacherLastLayers: number;
+  /** Regions a side of the token grid. */
+  regions: number;
+  weightDecay: number;
+  gradientLimit: number;
+  threads: number;
+  /** The pairs of a step, the same whenever they are asked for. */
+  pairsAt: (step: number) => Promise<ImagePairs>;
+  loop: Omit<LoopOptions, 'gradientLimit' | 'shown'>;
+}
+
+/** Trains an encoder of SAR images towards a pack's optical one; returns its weights under `visual.…`. */
+export async function trainAlignEarth(run: AlignEarthRun): Promise<NamedWeights> {
+  const { clip, images, regions } = run;
+  const optimiser: OptimiserOptions = {
+    kind: 'adamw',
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: run.weightDecay,
+    averageDecay: null,
+  };
+  const teacher = await FrozenEncoder.open(clip, run.weights, 'dense', run.teacherLastLayers, run.threads);
+  const stepper = await Stepper.create(
+    alignmentStepGraph(clip, { images, lastLayers: run.studentLastLayers, regions }, optimiser),
+    await initialStudent(run.weights),
+    run.threads,
+  );
+  try {
+    const batchOf = async (step: number) => {
+      const { optical, sar } = await run.pairsAt(step);
+      const { tokens, cls } = await teacher.encode(optical);
+      return alignmentFeeds(clip, { images: sar, teacherCls: cls, teacherTokens: tokens });
+    };
+    await trainingLoop(stepper, batchOf, {
+      ...run.loop,
+      gradientLimit: () => run.gradientLimit,
+      shown: ['contrastive', 'global', 'regional'],
+    });
+    const trained = stepper.weights('trained SAR encoder');
+    return { ...trained, names: () => trained.names().filter((name) => name !== temperatureName) };
+  } finally {
+    await stepper.release();
+    await teacher.release();
+  }
+}
