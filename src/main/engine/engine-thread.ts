@@ -110,6 +110,7 @@ export class EngineThread<Table extends TaskTable<Table> = Tasks> {
     let ended = false;
     const onPiece = (piece: Table[Name]['piece']) =>
       new Promise<void>((used) => {
+        if (leaving.signal.aborted) return used();
         waiting.push({ piece, used });
         wake();
       });
@@ -120,9 +121,10 @@ export class EngineThread<Table extends TaskTable<Table> = Tasks> {
     reply.catch(() => {});
     try {
       for (;;) {
-        const next = waiting.shift();
+        const [next] = waiting;
         if (next) {
           yield next.piece;
+          waiting.shift();
           next.used();
         } else if (ended) {
           return await reply;

@@ -1,4 +1,4 @@
-import { lstat, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rm, rmdir, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
@@ -73,13 +73,9 @@ export function planOutputs(out: string, asked: readonly Format[] | null): Outpu
 
 /**
  * Checks, before any work, that the outputs can come into being: none exists (unless `overwrite`), none is the scene,
- * the folder is there and takes a new entry. Creates the partial folder; says whether it was there before.
+ * the folder is there and takes a new entry. Creates the partial folder.
  */
-export async function prepareOutputs(
-  plan: OutputPlan,
-  scenePath: string,
-  overwrite: boolean,
-): Promise<{ partialExisted: boolean }> {
+export async function prepareOutputs(plan: OutputPlan, scenePath: string, overwrite: boolean): Promise<void> {
   const folder = path.dirname(plan.base);
   const about = await stat(folder).catch(() => null);
   if (!about) {
@@ -117,10 +113,9 @@ export async function prepareOutputs(
   try {
     // Not recursive: that reports a read-only disk as a missing folder.
     await mkdir(plan.partial);
-    return { partialExisted: false };
   } catch (error) {
     const about = (error as NodeJS.ErrnoException).code === 'EEXIST' ? await lstat(plan.partial) : null;
-    if (about?.isDirectory()) return { partialExisted: true };
+    if (about?.isDirectory()) return;
     const { hint, code } = asProblem(error);
     const reason =
       code === 'file/read-only'
@@ -137,9 +132,48 @@ export async function prepareOutputs(
   }
 }
 
-/** Removes the partial folder. */
+const lockName = 'in-use';
+
+/** Marks the partial folder as this process's. Throws `output/in-use` while another run of the same output is alive. */
+export async function lockPartial(plan: OutputPlan): Promise<void> {
+  const lock = path.join(plan.partial, lockName);
+  try {
+    const other = Number(await readFile(lock, 'utf8').catch(() => ''));
+    if (other > 0 && other !== process.pid && isAlive(other)) {
+      throw new Problem(
+        'output/in-use',
+        `${plan.base}: process ${other} is writing this output now.`,
+        `Wait for it, change --out, or delete ${lock} if no such run exists.`,
+      );
+    }
+    await writeFile(lock, String(process.pid));
+  } catch (error) {
+    throw asProblem(error);
+  }
+}
+
+/** Gives the partial folder free; it goes where nothing in it can be resumed. Says whether it is gone. */
+export async function releasePartial(plan: OutputPlan): Promise<boolean> {
+  await rm(path.join(plan.partial, lockName), { force: true }).catch(() => {});
+  return rmdir(plan.partial).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
+}
+
+/** Removes the partial folder with what is in it. */
 export async function removePartial(plan: OutputPlan): Promise<void> {
   await rm(plan.partial, { recursive: true, force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is alive, too.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** A warning if the outputs might not fit on the disk, or null: class maps compress well, so this is no verdict. */

@@ -1,4 +1,4 @@
-import { rmdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
@@ -15,7 +15,15 @@ import { writeLayers } from '../export/layer-writers.ts';
 import { publishAll } from '../export/staged-file.ts';
 import { program, version } from '../program.ts';
 import { type LanePlan, planLanes } from './lanes.ts';
-import { diskWarning, type OutputPlan, planOutputs, prepareOutputs, removePartial } from './output-plan.ts';
+import {
+  diskWarning,
+  lockPartial,
+  type OutputPlan,
+  planOutputs,
+  prepareOutputs,
+  releasePartial,
+  removePartial,
+} from './output-plan.ts';
 import { checkSegmentRequest, type SegmentInput, type SegmentRequest } from './segment-request.ts';
 
 export interface RunOptions {
@@ -117,6 +125,7 @@ export async function runSegment(input: SegmentInput, options: RunOptions = {}):
     throw new Problem('scene/missing', `${request.scene} does not exist.`, 'Check the name and the folder.');
   }
   await prepareOutputs(plan, request.scene, request.overwrite);
+  await lockPartial(plan);
   const words = request.classes.flatMap((entry) => entry.words);
   const memory = planMemory(request.memory);
   const lanePlan = planLanes(
@@ -362,10 +371,7 @@ function rastersOf(plan: OutputPlan) {
 
 /** The problem, with word of what is kept for resuming; an empty partial folder goes. */
 async function withRemains(problem: Problem, plan: OutputPlan): Promise<Problem> {
-  const gone = await rmdir(plan.partial).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
-  );
+  const gone = await releasePartial(plan);
   if (gone || problem.code === 'segment/other-run') return problem;
   const kept = `What is finished is kept in ${plan.partial}: the same command resumes.`;
   return problem instanceof Cancelled

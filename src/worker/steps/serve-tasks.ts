@@ -17,6 +17,7 @@ export function serveTasks(
   runTask: (task: string, request: unknown, context: TaskContext) => Promise<TaskReply<unknown>>,
 ): void {
   const running = new Map<number, Running>();
+  let closing = false;
 
   function send(message: FromThread, transfer: Transferable[] = []): void {
     port.postMessage(message, transfer);
@@ -46,7 +47,14 @@ export function serveTasks(
       send({ type: 'failed', id, problem: toRecord(error) });
     } finally {
       running.delete(id);
+      closeIfDone();
     }
+  }
+
+  // With its port closed the thread ends by itself: ending it from outside during a session's run would take the whole
+  // process down. Tasks under way still have their replies to send.
+  function closeIfDone(): void {
+    if (closing && running.size === 0) port.close();
   }
 
   port.on('message', (message: ToThread) => {
@@ -69,9 +77,8 @@ export function serveTasks(
         break;
       }
       case 'close':
-        // With its port closed the thread ends by itself once nothing runs: ending it from outside during a session's
-        // run would take the whole process down.
-        port.close();
+        closing = true;
+        closeIfDone();
     }
   });
 }

@@ -15,6 +15,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SegmentSummary } from '../../../src/main/app.ts';
 import { EngineThread } from '../../../src/main/engine/engine-thread.ts';
+import { GeoTiffReader } from '../../../src/worker/classmap/geotiff-reader.ts';
 import { openPack } from '../../../src/worker/pack/open-pack.ts';
 import { type CliResult, cliFile, runCli } from './run-cli.ts';
 
@@ -174,7 +175,7 @@ describe('segment', () => {
       },
     });
     expect(interrupted).toBe(1);
-    expect(stopped.code).toBe(130);
+    expect(stopped.code, stopped.stderr).toBe(130);
     expect(stopped.signal).toBe(null);
     expect(stopped.stderr.trim().split('\n').at(-1)).toMatch(/^landscribe: Cancelled.*same command resumes/);
     expect(existsSync(path.join(folder, 'part.tif'))).toBe(false);
@@ -190,6 +191,39 @@ describe('segment', () => {
     for (const ending of ['tif', 'confidence.tif']) {
       const [left, right] = ['whole', 'part'].map((name) => pixelsOf(path.join(folder, `${name}.${ending}`)));
       expect(left!.equals(right!), ending).toBe(true);
+    }
+  });
+
+  it('gives the same pixels for any threads, memory and extent', async () => {
+    const rest = [scene, '--pack', pack, '--classes', classes, '--templates', 'single', '--format', 'tif'];
+    const whole = await segment([...rest, '--out', 'whole', '--threads', '1']);
+    expect(whole.code, whole.stderr).toBe(0);
+    const lanes = await segment([...rest, '--out', 'lanes', '--threads', '3', '--json']);
+    expect(lanes.stderr).toBe('');
+    expect((JSON.parse(lanes.stdout) as SegmentSummary).lanes).toBe(3);
+    for (const ending of ['tif', 'confidence.tif']) {
+      const [left, right] = ['whole', 'lanes'].map((name) =>
+        pixelsOf(path.join(folder, `${name}.${ending}`)),
+      );
+      expect(left!.equals(right!), ending).toBe(true);
+    }
+    const [column, row, width, height] = [37, 101, 150, 120];
+    const part = await segment([
+      ...rest,
+      '--out',
+      'part',
+      '--extent',
+      `pixels:${column},${row},${width},${height}`,
+    ]);
+    expect(part.code, part.stderr).toBe(0);
+    const all = await readRaster(path.join(folder, 'whole.tif'));
+    const cut = await readRaster(path.join(folder, 'part.tif'));
+    expect([cut.width, cut.height]).toEqual([width, height]);
+    for (let y = 0; y < height; y++) {
+      const start = (row + y) * all.width + column;
+      expect(cut.classes.subarray(y * width, (y + 1) * width)).toEqual(
+        all.classes.subarray(start, start + width),
+      );
     }
   });
 
@@ -386,6 +420,14 @@ describe('demo', () => {
     expect(readdirSync(folder)).toEqual(['scene.tif']);
   });
 });
+
+async function readRaster(file: string): Promise<{ width: number; height: number; classes: Uint8Array }> {
+  const reader = await GeoTiffReader.open(file);
+  const { width, height } = reader;
+  const classes = await reader.readRows(0, height, new Uint8Array(width * height));
+  await reader.close();
+  return { width, height, classes };
+}
 
 /** All bytes after the description's date, which differs between runs: the tiles are in front of the directory. */
 function pixelsOf(file: string): Buffer {

@@ -155,6 +155,26 @@ describe('an engine thread', () => {
     expect(await problemOf(thread.run('echo', new Float64Array(1)))).toMatchObject({ code: 'engine/ended' });
   });
 
+  it('still replies to what it was asked before it was closed', async () => {
+    const pieces: number[] = [];
+    const counting = thread.run('count', { pieces: 20 }, { onPiece: (piece) => void pieces.push(piece) });
+    await thread.close();
+    expect(await counting).toEqual({ sent: 20 });
+    expect(pieces).toHaveLength(20);
+  });
+
+  it('streams pieces, and stops when the loop is left', async () => {
+    const seen: number[] = [];
+    for await (const piece of thread.stream('count', { pieces: 30 })) seen.push(piece);
+    expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => index));
+    for await (const piece of thread.stream('count', { pieces: 1_000_000 })) if (piece === 5) break;
+    await expect(
+      (async () => {
+        for await (const piece of thread.stream('refuse', null)) expect(piece).toBe(undefined);
+      })(),
+    ).rejects.toMatchObject({ code: 'test/refused' });
+  });
+
   it('ends when asked to', async () => {
     await thread.run('echo', new Float64Array(1));
     await thread.close();

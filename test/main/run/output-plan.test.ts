@@ -1,9 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatNamed } from '../../../src/main/run/formats.ts';
-import { planOutputs, prepareOutputs } from '../../../src/main/run/output-plan.ts';
+import {
+  lockPartial,
+  planOutputs,
+  prepareOutputs,
+  releasePartial,
+} from '../../../src/main/run/output-plan.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -88,9 +94,27 @@ describe('before any work', () => {
     });
   });
 
-  it('says whether an earlier run left something to resume', async () => {
+  it('keeps a second run away from an output while the first one lives, and no longer', async () => {
     const plan = planOutputs(path.join(folder, 'out'), ['gpkg']);
-    expect(await prepareOutputs(plan, scene(), false)).toEqual({ partialExisted: false });
-    expect(await prepareOutputs(plan, scene(), false)).toEqual({ partialExisted: true });
+    await prepareOutputs(plan, scene(), false);
+    const lock = path.join(plan.partial, 'in-use');
+    writeFileSync(lock, String(process.ppid));
+    await expect(lockPartial(plan)).rejects.toMatchObject({ code: 'output/in-use' });
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    writeFileSync(lock, String(pid));
+    await lockPartial(plan);
+    await lockPartial(plan);
+    expect(await releasePartial(plan)).toBe(true);
+    expect(readdirSync(folder)).toEqual(['scene.tif']);
+  });
+
+  it('keeps what can be resumed', async () => {
+    const plan = planOutputs(path.join(folder, 'out'), ['gpkg']);
+    await prepareOutputs(plan, scene(), false);
+    await lockPartial(plan);
+    writeFileSync(path.join(plan.partial, 'classes.tif.part'), 'strips');
+    expect(await releasePartial(plan)).toBe(false);
+    await prepareOutputs(plan, scene(), false);
+    expect(readdirSync(plan.partial)).toEqual(['classes.tif.part']);
   });
 });
