@@ -1,6 +1,7 @@
 import type { BuildPackRequest } from '../worker/steps/build-pack.ts';
 import type { SceneInfo } from '../worker/steps/info.ts';
 import type { DemoRequest, DemoResult } from './run/demo.ts';
+import type { EvaluateRequest, EvaluateSummary } from './run/evaluate.ts';
 import type { PackInfo } from './run/pack.ts';
 import type { RunOptions, SegmentSummary } from './run/segment.ts';
 import type { SegmentInput } from './run/segment-request.ts';
@@ -21,6 +22,7 @@ export interface App {
   packBuild(request: BuildPackRequest, options?: RunOptions): Promise<Described<PackInfo>>;
   packInfo(folder: string, options?: RunOptions): Promise<Described<PackInfo>>;
   demo(request: DemoRequest, options?: RunOptions): Promise<DemoResult>;
+  evaluate(request: EvaluateRequest, options?: RunOptions): Promise<EvaluateSummary>;
 }
 
 export function createApp(): App {
@@ -41,6 +43,10 @@ export function createApp(): App {
     async packInfo(folder, options) {
       const { describePack } = await import('./run/pack.ts');
       return describePack(folder, options);
+    },
+    async evaluate(request, options) {
+      const { runEvaluate } = await import('./run/evaluate.ts');
+      return runEvaluate(request, options);
     },
     async demo(request, options) {
       const { runDemo } = await import('./run/demo.ts');

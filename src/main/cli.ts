@@ -4,6 +4,7 @@ import { Cancelled } from '../worker/report/problem.ts';
 import { asProblem } from '../worker/report/problem-record.ts';
 import type { Console } from './cli/console.ts';
 import { demoCommand } from './cli/demo.ts';
+import { evaluateCommand } from './cli/evaluate.ts';
 import { infoCommand } from './cli/info.ts';
 import { packCommand } from './cli/pack.ts';
 import { createProgressDisplay } from './cli/progress.ts';
@@ -70,7 +71,8 @@ const program = new Command('landscribe')
   .helpOption('-h, --help', 'explain a command and its options')
   .option('--debug', 'print the stack of a failure')
   .showSuggestionAfterError(false);
-for (const command of [segmentCommand(door), infoCommand(door), packCommand(door), demoCommand(door)]) {
+const commands = [segmentCommand, infoCommand, packCommand, demoCommand, evaluateCommand];
+for (const command of commands.map((create) => create(door))) {
   program.addCommand(command);
 }
 

@@ -16,6 +16,7 @@ import {
   wholeNumber,
 } from './arguments.ts';
 import type { Console } from './console.ts';
+import { packOf } from './pack-choice.ts';
 
 interface SegmentOptions {
   classes?: string;
@@ -77,7 +78,7 @@ export function segmentCommand(door: Console): Command {
         .default('imagenet'),
     )
     .optionsGroup('How to look:')
-    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK)')
+    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK, else the built-in starter)')
     .option(
       '--bands <numbers>',
       'bands taken as red, green, blue, counted from 1 (default: by their roles, else 1,2,3)',
@@ -167,14 +168,7 @@ async function segment(door: Console, scene: string, options: SegmentOptions): P
   const classes = await classesOf(options);
   const { createApp } = await import('../app.ts');
   const display = door.display(options.json ?? false);
-  const pack = options.pack ?? process.env.LANDSCRIBE_PACK;
-  if (!pack) {
-    throw new Problem(
-      'pack/none',
-      'No model pack is given.',
-      'Name one with --pack or $LANDSCRIBE_PACK; landscribe pack build makes one from a checkpoint.',
-    );
-  }
+  const pack = packOf(options.pack);
   try {
     const summary = await createApp().segment(
       {

@@ -93,7 +93,7 @@ function laneBytes(pack: Pack, request: SegmentRequest, words: number, encoder: 
 }
 
 /** Settings of the scorers with the pack's own where the request leaves them open. Throws `Problem`. */
-function scoringOf(request: SegmentRequest, pack: Pack) {
+export function scoringOf(request: SegmentRequest, pack: Pack) {
   const { encoders, upsampler, name } = pack.manifest;
   const kinds = { simfeatup: 'jbu_one', featup: 'jbu_stack' } as const;
   const asked = request.upsampler;

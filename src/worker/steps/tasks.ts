@@ -2,6 +2,7 @@ import type { ClassEntry } from '../classmap/class-entry.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import type { BuildPackRequest } from './build-pack.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
+import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
 import type { MergeRequest } from './merge-map.ts';
@@ -23,6 +24,7 @@ export interface Tasks {
     piece: never;
     reply: { scenePath: string; truthPath: string; classes: ClassEntry[] };
   };
+  evaluatePack: { request: EvaluatePackRequest; piece: never; reply: EvaluatePackReply };
   picture: { request: PictureRequest; piece: never; reply: null };
 }
 
@@ -71,6 +73,10 @@ const runners: Runners = {
       signal: context.signal,
     });
     return { reply: { scenePath, truthPath, classes: [...classes] } };
+  },
+  async evaluatePack(request, context) {
+    const { evaluatePack } = await import('./evaluate-pack.ts');
+    return { reply: await evaluatePack(request, context) };
   },
   async picture(request, context) {
     const { pictureResult } = await import('./picture-result.ts');

@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Command, Option } from 'commander';
+import { asProblem } from '../../worker/report/problem-record.ts';
+import { decimal, wholeNumber } from './arguments.ts';
+import type { Console } from './console.ts';
+import { packOf } from './pack-choice.ts';
+
+interface EvaluateOptions {
+  pack?: string;
+  images: string;
+  labels: string;
+  classesFile: string;
+  ignore?: number;
+  scale: number;
+  window: number;
+  stride: number;
+  attention?: 'segearth';
+  lastLayers?: number;
+  lambda: number;
+  upsampler?: 'simfeatup';
+  templates: 'imagenet';
+  baseline?: boolean | string;
+  csv?: string;
+  picture?: string;
+  out?: string;
+  threads: number;
+  json?: boolean;
+}
+
+export function evaluateCommand(door: Console): Command {
+  return new Command('evaluate')
+    .description(
+      'Measure a pack on labelled pictures: IoU of every class, mean IoU, pixel accuracy, confusion.',
+    )
+    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK, else the built-in starter)')
+    .requiredOption('--images <folder>', 'pictures')
+    .requiredOption(
+      '--labels <folder>',
+      'label images of the same names, PNG or TIFF: value i is class i of the file',
+    )
+    .requiredOption(
+      '--classes-file <file>',
+      'one class a line, synonyms by commas; the first line is label value 0',
+    )
+    .option('--ignore <value>', 'label value that is left out', wholeNumber(0))
+    .option('--scale <factor>', 'picture pixels per working pixel: 1 is native, 2 half', decimal(0, 64), 1)
+    .option(
+      '--baseline [folder]',
+      'compare with the majority class and the nearest mean colour, fitted to the images/ and labels/ of a folder (default: to the pictures measured, which flatters them)',
+    )
+    .option(
+      '--window <pixels>',
+      'side of a window in working pixels; 0 takes a picture whole',
+      wholeNumber(0),
+      224,
+    )
+    .option('--stride <pixels>', 'step between windows in working pixels', wholeNumber(1), 112)
+    .addOption(
+      new Option('--attention <variant>', "attention of the last layers (default: the pack's)").choices([
+        'segearth',
+        'sclip',
+        'clearclip',
+        'maskclip',
+        'vanilla',
+        'clip',
+      ]),
+    )
+    .option('--last-layers <count>', "layers that use that attention (default: the pack's)", wholeNumber(1))
+    .option('--lambda <factor>', 'weight of the global bias alleviation', decimal(-10, 10), -0.3)
+    .addOption(
+      new Option('--upsampler <name>', 'upsampler (default: what the pack carries)').choices([
+        'simfeatup',
+        'featup',
+        'none',
+      ]),
+    )
+    .addOption(
+      new Option('--templates <set>', 'sentences that each word is read in')
+        .choices(['imagenet', 'single', 'remote-sensing'])
+        .default('imagenet'),
+    )
+    .option('--csv <file>', 'write the confusion matrix as CSV')
+    .option('--picture <file>', 'draw the confusion matrix as PNG')
+    .option('--out <file>', 'write the scores as JSON')
+    .addOption(
+      new Option('--threads <count>', 'processor threads')
+        .argParser(wholeNumber(1))
+        .default(availableParallelism(), 'all'),
+    )
+    .option('--json', 'print { mIoU, pixelAccuracy, classes } as fractions, and no progress')
+    .action((options: EvaluateOptions) => evaluate(door, options));
+}
+
+async function evaluate(door: Console, options: EvaluateOptions): Promise<void> {
+  const { parseClassesFile } = await import('../../worker/classmap/classes.ts');
+  let text: string;
+  try {
+    text = await readFile(options.classesFile, 'utf8');
+  } catch (error) {
+    throw asProblem(error);
+  }
+  const classes = parseClassesFile(text);
+  const { createApp } = await import('../app.ts');
+  const display = door.display(options.json ?? false);
+  try {
+    const result = await createApp().evaluate(
+      {
+        images: options.images,
+        labels: options.labels,
+        ignore: options.ignore ?? null,
+        scale: options.scale,
+        segment: {
+          pack: packOf(options.pack),
+          classes,
+          window: options.window,
+          stride: options.stride,
+          attention: options.attention ?? null,
+          lastLayers: options.lastLayers ?? null,
+          lambda: options.lambda,
+          upsampler: options.upsampler ?? null,
+          templates: options.templates,
+          threads: options.threads,
+        },
+        baseline: options.baseline
+          ? { training: typeof options.baseline === 'string' ? options.baseline : null }
+          : null,
+        csv: options.csv ?? null,
+        json: options.out ?? null,
+        picture: options.picture ?? null,
+      },
+      { signal: door.signal, onProgress: display.report, onNote: display.note },
+    );
+    display.end();
+    door.print(options.json ? JSON.stringify(result.info) : result.text);
+  } finally {
+    display.end();
+  }
+}

@@ -1,0 +1,89 @@
+import path from 'node:path';
+import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
+import { Problem } from '../../worker/report/problem.ts';
+import { type EvaluatePackReply, evaluationJson } from '../../worker/steps/evaluate-pack.ts';
+import { EngineThread } from '../engine/engine-thread.ts';
+import { type RunOptions, scoringOf } from './segment.ts';
+import { checkSegmentRequest, type SegmentInput } from './segment-request.ts';
+
+export interface EvaluateRequest {
+  images: string;
+  labels: string;
+  /** Label value that is left out. */
+  ignore: number | null;
+  /** Settings of `segment`; class i of the list is label value i. */
+  segment: Omit<SegmentInput, 'scene' | 'out'>;
+  /** Picture pixels per working pixel. */
+  scale: number;
+  /** Whether baselines are measured, and the folder of `images` and `labels` that they are fitted to, or null. */
+  baseline: { training: string | null } | null;
+  csv: string | null;
+  json: string | null;
+  picture: string | null;
+}
+
+export interface EvaluateSummary {
+  /** `{ mIoU, pixelAccuracy, classes }`, and baselines where asked for. */
+  info: object;
+  text: string;
+}
+
+/** Measures a pack on a folder of labelled pictures. Throws `Problem`. */
+export async function runEvaluate(
+  request: EvaluateRequest,
+  options: RunOptions = {},
+): Promise<EvaluateSummary> {
+  const { signal, onProgress, onNote } = options;
+  if (!(request.scale > 0 && request.scale <= 64))
+    throw new Problem(
+      'request/invalid',
+      `A scale of ${request.scale} is not possible.`,
+      'Give 1 for native, 2 for half.',
+    );
+  const settings = checkSegmentRequest({ ...request.segment, scene: request.images, out: request.images });
+  const pack = await openPack(settings.pack);
+  await verifyPack(pack, signal);
+  const thread = new EngineThread('evaluate');
+  try {
+    const { baseline } = request;
+    const reply: EvaluatePackReply = await thread.run(
+      'evaluatePack',
+      {
+        images: request.images,
+        labels: request.labels,
+        ignore: request.ignore,
+        predictor: {
+          pack: settings.pack,
+          classes: settings.classes,
+          templates: settings.templates,
+          scorer: scoringOf(settings, pack),
+          session: { provider: settings.provider, threads: settings.threads },
+          window: settings.window,
+          stride: settings.stride,
+          threshold: settings.threshold,
+          background: settings.background,
+          scale: request.scale,
+        },
+        ...(baseline && {
+          baseline:
+            baseline.training === null
+              ? null
+              : {
+                  imageFolder: path.join(baseline.training, 'images'),
+                  labelFolder: path.join(baseline.training, 'labels'),
+                },
+        }),
+        csv: request.csv,
+        json: request.json,
+        picture: request.picture,
+      },
+      { signal, onProgress, onNote },
+    );
+    return {
+      info: evaluationJson(reply.scores, reply.baselines),
+      text: `${reply.images} pictures\n${reply.table}`,
+    };
+  } finally {
+    await thread.close();
+  }
+}
