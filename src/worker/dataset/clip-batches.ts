@@ -8,13 +8,17 @@ import { type Cell, type LabelledPicture, paintCell } from './picture.ts';
 import { drawCaption, drawPrompt } from './prompts.ts';
 import { legendOf, type PictureSource } from './sources.ts';
 
-export interface ClipDrawing {
+/** How an image is drawn from the sets. */
+export interface ImageDrawing {
   seed: number;
-  patch: number;
   mean: readonly [number, number, number];
   deviation: readonly [number, number, number];
   /** Strength of the colour changes, 1 usual. */
   jitter: number;
+}
+
+export interface ClipDrawing extends ImageDrawing {
+  patch: number;
   /** λ of bias alleviation, and the share of images that are trained under it; the others have none. */
   alleviation: number;
   alleviatedShare: number;
@@ -70,6 +74,21 @@ export function drawClipBatch(
     batch.captionEnds[image] = writeIds(tokenizer, caption, batch.captionIds, image * length, length);
   }
   return batch;
+}
+
+/** An image without labels, normalised `[3, side, side]`; the same seed and index give the same image. */
+export function drawImage(
+  sources: readonly PictureSource[],
+  side: number,
+  drawing: ImageDrawing,
+  index: number,
+): Float32Array {
+  const random = new Random(drawing.seed * 1_000_003 + index).fork('image');
+  const colours = new Float32Array(3 * side * side);
+  drawCrop(pickShare(sources, random), side, random, colours, new Uint8Array(side * side));
+  jitterColours(colours, side, drawing.jitter, random);
+  normalise(colours, side, drawing);
+  return colours;
 }
 
 /** Ids cut to `length`, the last one the end token; returns its position. */
@@ -163,7 +182,7 @@ function placeAndPaint(
   paintCell(picture, { c, r, a, b, d, e }, cell, side, colours, labels);
 }
 
-function normalise(colours: Float32Array, side: number, { mean, deviation }: ClipDrawing): void {
+function normalise(colours: Float32Array, side: number, { mean, deviation }: ImageDrawing): void {
   const plane = side * side;
   for (let band = 0; band < 3; band++) {
     const middle = mean[band]!;

@@ -34,6 +34,8 @@ export type SourceConfig =
       /** Square pictures laid side by side, at most so many along each side of a crop. */
       mosaic?: number;
     })
+  /** A folder of pictures without labels. */
+  | (Omit<SourceCommon, 'legend'> & { kind: 'pictures'; path: string })
   /** One raster and its label raster on the same grid. */
   | (SourceCommon & { kind: 'raster'; image: string; labels: string; bands: [number, number, number] })
   | (Omit<SourceCommon, 'legend'> & {
@@ -69,6 +71,7 @@ const syntheticLegend: readonly LegendEntry[] = [
 
 /** What a set's label values stand for. */
 export function legendOf(config: SourceConfig): readonly LegendEntry[] {
+  if (config.kind === 'pictures') return [];
   return config.kind === 'synthetic' ? syntheticLegend : config.legend;
 }
 
@@ -88,9 +91,9 @@ export async function readSources(
     const name =
       config.kind === 'synthetic'
         ? 'synthetic scenes'
-        : config.kind === 'folder'
-          ? config.path
-          : config.image;
+        : config.kind === 'raster'
+          ? config.image
+          : config.path;
     checkLegend(legendOf(config), name);
     const pictures: LabelledPicture[] = [];
     for await (const picture of picturesOf(config, base, signal)) {
@@ -123,6 +126,7 @@ async function* picturesOf(
   signal?: AbortSignal,
 ): AsyncGenerator<LabelledPicture> {
   if (config.kind === 'folder') yield* folderPictures(config, base);
+  else if (config.kind === 'pictures') yield* unlabelledPictures(config, base);
   else if (config.kind === 'raster') yield await rasterPicture(config, base, signal);
   else
     for (let index = 0; index < config.scenes; index++) {
@@ -130,6 +134,24 @@ async function* picturesOf(
       // Generating a scene takes a second; let signals through.
       await new Promise((resolve) => setImmediate(resolve));
     }
+}
+
+async function* unlabelledPictures(
+  config: Extract<SourceConfig, { kind: 'pictures' }>,
+  base: string,
+): AsyncGenerator<LabelledPicture> {
+  const folder = path.resolve(base, config.path);
+  let files: string[];
+  try {
+    files = (await readdir(folder)).sort();
+  } catch (error) {
+    throw asProblem(error);
+  }
+  for (const file of files) {
+    if (!pictureEndings.has(path.extname(file).toLowerCase())) continue;
+    const { width, height, rgb } = await readColours(path.join(folder, file));
+    yield pictureOf(file, width, height, rgb, null);
+  }
 }
 
 /** Stems of a labelled folder's pictures in order, each with whether it is held out. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -11,57 +11,13 @@ import { readSources, type SourceConfig } from '../dataset/sources.ts';
 import { trainVocabulary } from '../dataset/train-vocabulary.ts';
 import { createTokenizer } from '../net/tokenizer.ts';
 import { clipNormalisation } from '../pack/build-pack.ts';
-import { Problem } from '../report/problem.ts';
-import { asProblem } from '../report/problem-record.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { type ClipBatchShape, type ClipGeometry, ClipTrainer, clipFeeds } from '../train/clip.ts';
 import { trainingLoop, warmCosine } from '../train/loop.ts';
 import { regridPositions, startingClip } from '../train/starting-weights.ts';
-import { openCheckpoint } from '../weights/checkpoint.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
-
-const whole = z.int().min(1);
-const pair = z.tuple([z.number().positive(), z.number().positive()]);
-const legend = z.array(
-  z.strictObject({
-    value: z.union([z.int(), z.array(z.int()).readonly()]),
-    concepts: z.array(z.string()).readonly().optional(),
-    not: z.array(z.string()).readonly().optional(),
-    wide: z.string().optional(),
-  }),
-);
-const share = z.number().positive();
-const source = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('folder'),
-    path: z.string(),
-    share,
-    scale: pair,
-    legend,
-    ignore: z.int().optional(),
-    holdOut: z.strictObject({ names: z.array(z.string()).optional(), every: whole.optional() }).optional(),
-    mosaic: whole.max(16).optional(),
-  }),
-  z.strictObject({
-    kind: z.literal('raster'),
-    image: z.string(),
-    labels: z.string(),
-    bands: z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]),
-    share,
-    scale: pair,
-    legend,
-  }),
-  z.strictObject({
-    kind: z.literal('synthetic'),
-    share,
-    scale: pair,
-    seed: z.int(),
-    scenes: whole,
-    size: whole.min(64).max(4096),
-    resolution: pair,
-  }),
-]);
+import { readConfig, savedWeights, sourceSchema, whole } from './train-config.ts';
 
 const configuration = z.strictObject({
   seed: z.int(),
@@ -101,7 +57,7 @@ const configuration = z.strictObject({
       }),
     )
     .min(1),
-  sources: z.array(source).min(1),
+  sources: z.array(sourceSchema).min(1),
 });
 
 export type ClipConfig = z.output<typeof configuration>;
@@ -119,27 +75,8 @@ export const clipRunFiles = { weights: 'clip.safetensors', vocabulary: 'vocabula
 const checkpointSeconds = 120;
 
 /** Reads and checks a configuration; throws `config/…` problems that name the file and the field. */
-export async function readClipConfig(file: string): Promise<ClipConfig> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw asProblem(error);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new Problem('config/json', `${file}: is not JSON.`, 'Correct the file.', cause);
-  }
-  const parsed = configuration.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new Problem(
-    'config/field',
-    `${file}: ${issue.path.join('.')}: ${issue.message}.`,
-    'Correct the file.',
-  );
+export function readClipConfig(file: string): Promise<ClipConfig> {
+  return readConfig(file, configuration);
 }
 
 /** Trains a CLIP on labelled pictures; resumes a run that was stopped. Throws `Problem`; `Cancelled` after saving. */
@@ -264,18 +201,4 @@ export async function trainClip(
   const result = path.join(out, clipRunFiles.weights);
   await writeSafetensors(result, weights!);
   return { weights: result, vocabulary };
-}
-
-/** A checkpoint's tensors, read into memory under their own names. */
-async function savedWeights(file: string): Promise<NamedWeights> {
-  const checkpoint = await openCheckpoint(file);
-  try {
-    const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
-    for (const name of checkpoint.names())
-      tensors.set(name, { shape: checkpoint.header(name).shape, values: await checkpoint.read(name) });
-    const { weightsInMemory } = await import('../weights/named-weights.ts');
-    return weightsInMemory(file, tensors);
-  } finally {
-    await checkpoint.close();
-  }
 }
