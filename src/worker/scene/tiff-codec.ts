@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { getDecoder } from 'geotiff';
-import sharp from 'sharp';
 import type { Samples } from '../raster/bands.ts';
 import { readLercHeader } from './lerc-header.ts';
 import { decodeLzw, decodePackBits } from './lzw.ts';
@@ -130,6 +129,7 @@ async function jpegBlock(
   }
   if (size.components !== stride) throw new RangeError(`a JPEG of ${size.components} components`);
   if (stride === 1 || stride === 3) {
+    const { default: sharp } = await import('sharp');
     const { data } = await sharp(stream, {
       failOn: 'error',
       limitInputPixels: size.width * size.height,
@@ -207,6 +207,7 @@ async function webpBlock(
 ): Promise<Samples> {
   if (stride !== 3 && stride !== 4) throw new RangeError(`WebP with ${stride} samples`);
   const limit = image.blockWidth * image.blockHeight;
+  const { default: sharp } = await import('sharp');
   const picture = sharp(bytes, { failOn: 'error', limitInputPixels: limit, ignoreIcc: true });
   const { data, info } = await (stride === 4 ? picture.ensureAlpha() : picture.removeAlpha())
     .raw()

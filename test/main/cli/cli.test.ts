@@ -92,15 +92,21 @@ describe('the command line', () => {
     expectFailure(await runCli(['paint']), /paint/, 2);
   });
 
-  it('loads nothing heavy to explain itself', () => {
-    const hook = `import { registerHooks } from 'node:module';
+  it.each([
+    ['segment --help', 'onnxruntime|sharp|better-sqlite3|geotiff|/zod/'],
+    ['info', 'onnxruntime|sharp|better-sqlite3'],
+  ])('loads nothing heavy for %s', (command, heavy) => {
+    const hook = path.join(base, 'hook.mjs');
+    writeFileSync(
+      hook,
+      `import { registerHooks } from 'node:module';
       registerHooks({ load(url, context, next) {
-        if (/onnxruntime|sharp|better-sqlite3|geotiff|\\/zod\\//.test(url)) throw new Error('loaded ' + url);
+        if (new RegExp(${JSON.stringify(heavy)}).test(url)) throw new Error('loaded ' + url);
         return next(url, context);
-      } });`;
-    const hookFile = path.join(base, 'hook.mjs');
-    writeFileSync(hookFile, hook);
-    execFileSync(process.execPath, ['--import', hookFile, cliFile, 'segment', '--help']);
+      } });`,
+    );
+    const args = command === 'info' ? ['info', scene] : command.split(' ');
+    execFileSync(process.execPath, ['--import', hook, cliFile, ...args]);
   });
 });
 
