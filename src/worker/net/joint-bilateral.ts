@@ -2,6 +2,7 @@ import { dimensionOf, type Graph, type Size, type Value } from '../onnx/graph.ts
 import {
   absolute,
   add,
+  averagePool,
   cast,
   clip,
   concat,
@@ -199,17 +200,21 @@ export interface Guidance {
   keys: Value;
 }
 
-/** Guidance of one step for a target of `rows × columns` pixels. `prefix` names its parameters (`up`, `up1`, …). */
+/**
+ * Guidance of one step for a target of `rows × columns` pixels, each of `factor` pixels of the image along both sides.
+ * `prefix` names the step's parameters (`up`, `up1`, …).
+ */
 export function stepGuidance(
   graph: Graph,
   parameters: Parameters,
   prefix: string,
   image: Value,
+  factor: number,
   rows: Size,
   columns: Size,
 ): Guidance {
   return graph.scope('guidance', () => {
-    const colours = pooledGuidance(graph, image, rows, columns);
+    const colours = pooledGuidance(graph, image, factor, rows, columns);
     const hidden = gelu(
       graph,
       add(
@@ -367,8 +372,10 @@ function combineKernels(
 }
 
 /** The image pooled to the target's size, pixels in rows, channels last: `[target rows · target columns, 3]`. */
-function pooledGuidance(graph: Graph, image: Value, rows: Size, columns: Size): Value {
-  const pooled = adaptivePool(graph, image, rows, columns);
+function pooledGuidance(graph: Graph, image: Value, factor: number, rows: Size, columns: Size): Value {
+  const pooled = Number.isInteger(factor)
+    ? averagePool(graph, image, factor, [dimensionOf(rows), dimensionOf(columns)])
+    : adaptivePool(graph, image, rows, columns);
   const count = graph.multiplySizes(rows, columns);
   return transpose(graph, graph.reshape(pooled, [3, count]), [1, 0]);
 }

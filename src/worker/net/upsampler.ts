@@ -99,7 +99,11 @@ export function projectionGraph(embedding: number, parametersOf: (graph: Graph) 
   return graph;
 }
 
-export function mapTokens(graph: Graph, parameters: Parameters, tokens: Value): { mapped: Value; shift: Value } {
+export function mapTokens(
+  graph: Graph,
+  parameters: Parameters,
+  tokens: Value,
+): { mapped: Value; shift: Value } {
   const tenth = graph.scalar(0.1);
   const weight = multiply(graph, parameters.matrix('fixup_proj.weight'), tenth);
   const bias = parameters.tensor('fixup_proj.bias');
@@ -142,7 +146,9 @@ export function upsample(
     const from = { rows, columns, values };
     rows = graph.scaleSize(rows, 2);
     columns = graph.scaleSize(columns, 2);
-    const guidance = graph.scope(step, () => stepGuidance(graph, parameters, prefix, image, rows, columns));
+    const guidance = graph.scope(step, () =>
+      stepGuidance(graph, parameters, prefix, image, geometry.patch / 2 ** (index + 1), rows, columns),
+    );
     const bands = Array.from({ length: count }, (_, band) =>
       graph.scope(count === 1 ? step : `${step}.band${band + 1}`, () => {
         const kernels = blockKernels(

@@ -201,3 +201,20 @@ export function meanOfAll(graph: Graph, x: Value): Value {
     false,
   );
 }
+
+/** Mean over non-overlapping `factor × factor` squares of `[N, C, H, W]`, whose sides are multiples of it. */
+export function averagePool(
+  graph: Graph,
+  x: Value,
+  factor: number,
+  sizes: readonly [Dimension, Dimension],
+): Value {
+  const shape = [x.shape[0]!, x.shape[1]!, ...sizes];
+  if (factor === 1) return x;
+  return graph.apply(
+    'AveragePool',
+    [x],
+    { kernel_shape: [factor, factor], strides: [factor, factor] },
+    shape,
+  );
+}
