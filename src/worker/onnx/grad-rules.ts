@@ -182,6 +182,8 @@ function gatherGradient({ graph, node, inputs }: NodeInGraph, gradient: Value): 
   const axis = (node.attributes.axis as number | undefined) ?? 0;
   const shape = lengths(x);
   const at = axis < 0 ? axis + shape.length : axis;
+  const pairs = at === 0 ? indexPairs(graph, indices, shape[0]!) : null;
+  if (pairs) return graph.reshape(pairGradient(graph, gradient, pairs, shape), shape);
   const count = elementCount(indices.shape);
   const before = elementCount(shape.slice(0, at));
   const after = elementCount(shape.slice(at + 1));
@@ -192,6 +194,60 @@ function gatherGradient({ graph, node, inputs }: NodeInGraph, gradient: Value): 
     reduction: 'add',
   });
   return graph.reshape(sum, shape);
+}
+
+/** Flat indices of a plane, built as row · width + column from `rows` `[i, a]` and `columns` `[j, b]`: `[i·j, a·b]`. */
+interface IndexPairs {
+  rows: Value;
+  columns: Value;
+  height: number;
+  width: number;
+}
+
+/** Recognises indices built as such pairs: Reshape(Unsqueeze(rows · width, [1, 3]) + Unsqueeze(columns, [0, 2])). */
+function indexPairs(graph: Graph, indices: Value, count: number): IndexPairs | null {
+  const input = (node: Node | undefined, operator: string, at: number): Value | undefined =>
+    node?.operator === operator ? graph.values.get(node.inputs[at]!) : undefined;
+  const made = (value: Value | undefined) => value && producer(graph, value);
+  const constant = (value: Value | undefined) =>
+    graph.initializers.find((initializer) => initializer.value.name === value?.name)?.contents ?? null;
+  const sum = made(input(made(indices), 'Reshape', 0));
+  const left = made(input(sum, 'Add', 0));
+  const right = made(input(sum, 'Add', 1));
+  const scaled = made(input(left, 'Unsqueeze', 0));
+  const rows = input(scaled, 'Mul', 0);
+  const width = Number(constant(input(scaled, 'Mul', 1))?.[0]);
+  const columns = input(right, 'Unsqueeze', 0);
+  const apart =
+    String(constant(input(left, 'Unsqueeze', 1))) === '1,3' &&
+    String(constant(input(right, 'Unsqueeze', 1))) === '0,2';
+  if (!rows || !columns || !apart || !(count % width === 0)) return null;
+  return { rows, columns, height: count / width, width };
+}
+
+/** Adds up along rows, then along columns, each as a product with a matrix of zeros and ones, which threads share. */
+function pairGradient(
+  graph: Graph,
+  gradient: Value,
+  { rows, columns, height, width }: IndexPairs,
+  shape: readonly number[],
+): Value {
+  const [i, a] = lengths(rows) as [number, number];
+  const [j, b] = lengths(columns) as [number, number];
+  const after = elementCount(shape.slice(1));
+  const apart = graph.reshape(gradient, [i, j, a, b, after]);
+  const inRows = graph.reshape(transpose(graph, apart, [0, 2, 1, 3, 4]), [i * a, j * b * after]);
+  const hits = (indices: Value, length: number) => {
+    const all = graph.reshape(indices, [1, elementCount(indices.shape)]);
+    const places = graph.constant(
+      BigInt64Array.from({ length }, (_, at) => BigInt(at)),
+      [length, 1],
+      'places',
+    );
+    return cast(graph, graph.apply('Equal', [places, all]), 'float32');
+  };
+  const byRow = graph.reshape(matmul(graph, hits(rows, height), inRows), [height, j * b, after]);
+  return matmul(graph, hits(columns, width), byRow);
 }
 
 function zeros(graph: Graph, shape: readonly number[]): Value {

@@ -106,26 +106,23 @@ async function imageFeeds(
     [`image${ending}`]: new Tensor('float32', image, [1, 3, side, side]),
     [`tokens${ending}`]: new Tensor('float32', tokens.slice(0, own), [count, embedding]),
     [`jittered${ending}`]: new Tensor('float32', tokens.slice(own), [views, count, embedding]),
-    [`projection${ending}`]: new Tensor('float32', drawProjections(views, embedding, projected, seed), [
+    [`projection${ending}`]: new Tensor('float32', drawDirections(views * projected, embedding, seed), [
       views,
-      embedding,
       projected,
+      embedding,
     ]),
     [`rows${ending}`]: new Tensor('float32', rows, [views, 1, side, side]),
     [`columns${ending}`]: new Tensor('float32', columns, [views, 1, side, side]),
   };
 }
 
-/** `[views, embedding, projected]`, columns of length 1. */
-function drawProjections(views: number, embedding: number, projected: number, seed: string): Float32Array {
-  const values = normalNumbers(views * embedding * projected, 1, `${seed}/projection`);
-  for (let view = 0; view < views; view++)
-    for (let column = 0; column < projected; column++) {
-      const at = (row: number) => (view * embedding + row) * projected + column;
-      let squares = 0;
-      for (let row = 0; row < embedding; row++) squares += values[at(row)]! ** 2;
-      const length = Math.sqrt(squares);
-      for (let row = 0; row < embedding; row++) values[at(row)]! /= length;
-    }
+/** `[rows, length]`, rows of length 1. */
+function drawDirections(rows: number, length: number, seed: string): Float32Array {
+  const values = normalNumbers(rows * length, 1, `${seed}/projection`);
+  for (let row = 0; row < rows; row++) {
+    const own = values.subarray(row * length, (row + 1) * length);
+    const norm = Math.hypot(...own);
+    for (let i = 0; i < length; i++) own[i]! /= norm;
+  }
   return values;
 }

@@ -4,7 +4,6 @@ import { Graph, type Value } from '../onnx/graph.ts';
 import {
   add,
   clip,
-  concat,
   divide,
   exponential,
   gelu,
@@ -13,6 +12,7 @@ import {
   matmul,
   meanOfAll,
   multiply,
+  reduceSum,
   slice,
   softmax,
   subtract,
@@ -71,7 +71,7 @@ export interface SimFeatUpInputs {
   tokens: Value;
   /** `[V, N, D]`: tokens of its jittered views. */
   jittered: Value;
-  /** `[V, D, P]`: random projections, columns of length 1. */
+  /** `[V, P, D]`: random projections, rows of length 1. */
   projection: Value;
   /** `[V, 1, S, S]`: the jitters, `rows · x · columns`. */
   rows: Value;
@@ -84,7 +84,7 @@ export interface SimFeatUpInputs {
  * uncertainty; and the jittered image is reconstructed from them.
  *
  * Jitter, blur and the down-sampler's average are linear and the same for every channel, so they act on the P + 1
- * channels that the loss looks at (projection and attention) instead of on D.
+ * channels that the features' loss looks at (projection and attention) instead of on D.
  */
 export function simFeatUpLosses(
   graph: Graph,
@@ -96,68 +96,62 @@ export function simFeatUpLosses(
   const grid = side / patch;
   const { mapped, shift } = mapTokens(graph, parameters, tokens);
   const upsampler = { kind: 'jbu_one', patch, spatialInSoftmax: false } as const;
-  // With channels last, `[S², D]`.
-  const features = add(graph, upsample(graph, parameters, upsampler, image, mapped, embedding), shift);
+  const upsampled = add(graph, upsample(graph, parameters, upsampler, image, mapped, embedding), shift);
+  const features = transpose(graph, upsampled, [1, 0]);
+  const blur = graph.constant(blurMatrix(side), [side, side], 'blur');
+  const jitter = (planes: Value, left: Value, right: Value) =>
+    matmul(graph, matmul(graph, left, planes), right);
 
   const reconstruction = graph.scope('reconstruction', () => {
-    const attention = expandViews(graph, parameters.matrix('down.attention.weight'), views);
-    const probes = concat(graph, [projection, attention], 2);
-    const channels = projected + 1;
-    const seen = transpose(graph, matmul(graph, features, probes), [0, 2, 1]);
-    const planes = graph.reshape(seen, [views, channels, side, side]);
-    const blur = graph.constant(blurMatrix(side), [side, side], 'blur');
     const blurredRows = matmul(graph, blur, rows);
     const blurredColumns = matmul(graph, columns, transpose(graph, blur, [1, 0]));
-    const moved = matmul(graph, matmul(graph, blurredRows, planes), blurredColumns);
-    const apart = graph.reshape(moved, [views, channels, grid, patch, grid, patch]);
-    const patches = graph.reshape(transpose(graph, apart, [0, 2, 4, 3, 5, 1]), [
-      views,
-      grid * grid,
-      patch * patch,
-      channels,
-    ]);
-    const weights = graph.scope('attention', () => {
-      const own = graph.reshape(slice(graph, patches, 3, projected, null), [
+    /** Channels `[of, S²]` jittered, blurred and cut into patches: `[V, channels, N, patch²]`. */
+    const patches = (seen: Value, of: number, channels: number) => {
+      const planes = graph.reshape(seen, [of / channels, channels, side, side]);
+      const moved = jitter(planes, blurredRows, blurredColumns);
+      const apart = graph.reshape(moved, [views, channels, grid, patch, grid, patch]);
+      return graph.reshape(transpose(graph, apart, [0, 1, 2, 4, 3, 5]), [
         views,
+        channels,
         grid * grid,
-        1,
         patch * patch,
       ]);
-      const logits = add(graph, own, parameters.tensor('down.attention.bias'));
+    };
+    const weights = graph.scope('attention', () => {
+      const seen = matmul(graph, parameters.tensor('down.attention.weight'), features);
+      const logits = add(graph, patches(seen, 1, 1), parameters.tensor('down.attention.bias'));
       const scale = graph.reshape(parameters.tensor('down.w'), [patch * patch]);
       const offset = graph.reshape(parameters.tensor('down.b'), [patch * patch]);
       return softmax(graph, add(graph, multiply(graph, logits, scale), offset));
     });
-    const down = graph.reshape(matmul(graph, weights, slice(graph, patches, 3, 0, projected)), [
-      views,
-      grid * grid,
-      projected,
-    ]);
-    const target = matmul(graph, jittered, projection);
+    const all = views * projected;
+    const seen = matmul(graph, graph.reshape(projection, [all, embedding]), features);
+    const down = reduceSum(graph, multiply(graph, patches(seen, all, projected), weights), [3], false);
+    const target = matmul(graph, projection, transpose(graph, jittered, [0, 2, 1]));
     const difference = subtract(graph, down, target);
     const score = add(
       graph,
       matmul(graph, jittered, parameters.matrix('scale.weight')),
       parameters.tensor('scale.bias'),
     );
-    const scale = clip(graph, exponential(graph, add(graph, score, graph.scalar(0.1))), 1e-4, null);
+    const uncertainty = clip(graph, exponential(graph, add(graph, score, graph.scalar(0.1))), 1e-4, null);
+    const scale = transpose(graph, uncertainty, [0, 2, 1]);
     const ratio = divide(graph, difference, scale);
     const squares = multiply(graph, multiply(graph, ratio, ratio), graph.scalar(0.5));
     return meanOfAll(graph, add(graph, squares, logarithm(graph, scale)));
   });
 
   const pictured = graph.scope('image', () => {
-    const first = (value: Value) => slice(graph, value, 0, 0, pictures);
-    const jitter = (planes: Value) => matmul(graph, matmul(graph, first(rows), planes), first(columns));
+    const first = (value: Value) => (pictures === views ? value : slice(graph, value, 0, 0, pictures));
     const pixels = (planes: Value, channels: number) =>
       transpose(graph, graph.reshape(planes, [pictures, channels, side * side]), [0, 2, 1]);
     // The first layer comes before the jitter, whose weights add up to 1: the jitter acts on its result all the same.
-    const hidden = matmul(graph, features, parameters.matrix('crn.conv1.weight'));
-    const planes = graph.reshape(transpose(graph, hidden, [1, 0]), [1, embedding, side, side]);
-    const moved = add(graph, pixels(jitter(planes), embedding), parameters.tensor('crn.conv1.bias'));
+    const weight = graph.reshape(parameters.tensor('crn.conv1.weight'), [embedding, embedding]);
+    const hidden = graph.reshape(matmul(graph, weight, features), [1, embedding, side, side]);
+    const moved = pixels(jitter(hidden, first(rows), first(columns)), embedding);
     const normed = layerNorm(
       graph,
-      moved,
+      add(graph, moved, parameters.tensor('crn.conv1.bias')),
       parameters.tensor('crn.norm.weight'),
       parameters.tensor('crn.norm.bias'),
       1e-6,
@@ -167,16 +161,12 @@ export function simFeatUpLosses(
       matmul(graph, gelu(graph, normed), parameters.matrix('crn.conv2.weight')),
       parameters.tensor('crn.conv2.bias'),
     );
-    const difference = subtract(graph, tanh(graph, painted), pixels(jitter(image), 3));
+    const target = pixels(jitter(image, first(rows), first(columns)), 3);
+    const difference = subtract(graph, tanh(graph, painted), target);
     return meanOfAll(graph, multiply(graph, difference, difference));
   });
   const total = add(graph, reconstruction, multiply(graph, pictured, graph.scalar(imageWeight)));
   return { reconstruction, image: pictured, total };
-}
-
-function expandViews(graph: Graph, column: Value, views: number): Value {
-  const [rows, columns] = column.shape as [number, number];
-  return graph.apply('Expand', [column, graph.integers([views, rows, columns])], {}, [views, rows, columns]);
 }
 
 /** One step on `images` images; the inputs of image i are named `image_i`, `tokens_i` and so on. */
@@ -212,7 +202,7 @@ export function simFeatUpInputs(
     image: input('image', [1, 3, side, side]),
     tokens: input('tokens', [count, embedding]),
     jittered: input('jittered', [views, count, embedding]),
-    projection: input('projection', [views, embedding, projected]),
+    projection: input('projection', [views, projected, embedding]),
     rows: input('rows', [views, 1, side, side]),
     columns: input('columns', [views, 1, side, side]),
   };

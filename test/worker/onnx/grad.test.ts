@@ -201,6 +201,18 @@ const cases: Case[] = [
     build: (g, [a, i]) => gather(g, a!, i!, 1),
   },
   {
+    name: 'Gather of pairs of rows and columns',
+    shapes: [[6, 2]],
+    build: (g, [a]) => {
+      const integers = (numbers: number[], shape: number[]) =>
+        g.constant(BigInt64Array.from(numbers, BigInt), shape);
+      const rows = multiply(g, integers([0, 1, 1, 1], [2, 2]), g.integers([3]));
+      const columns = integers([0, 1, 2, 2, 1, 0, 0, 0, 1], [3, 3]);
+      const pairs = add(g, unsqueeze(g, rows, [1, 3]), unsqueeze(g, columns, [0, 2]));
+      return gather(g, a!, g.reshape(pairs, [6, 6]));
+    },
+  },
+  {
     name: 'GatherElements',
     shapes: [[2, 4]],
     indices: { values: [1, 1, 3, 0, 2, 2], shape: [2, 3] },
