@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { type EvaluatePackReply, evaluationJson } from '../../worker/steps/evaluate-pack.ts';
@@ -42,6 +43,10 @@ export async function runEvaluate(
     );
   const settings = checkSegmentRequest({ ...request.segment, scene: request.images, out: request.images });
   const pack = await openPack(settings.pack);
+  checkKnownWords(
+    pack.manifest,
+    settings.classes.flatMap((entry) => entry.words),
+  );
   await verifyPack(pack, signal);
   const thread = new EngineThread('evaluate');
   try {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
+import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
@@ -119,6 +120,10 @@ export async function runSegment(input: SegmentInput, options: RunOptions = {}):
   const request = checkSegmentRequest(input);
   const plan = planOutputs(request.out, request.formats);
   const pack = await openPack(request.pack);
+  checkKnownWords(
+    pack.manifest,
+    request.classes.flatMap((entry) => entry.words),
+  );
   await verifyPack(pack, options.signal);
   const scoring = scoringOf(request, pack);
   if (!(await stat(request.scene).catch(() => null))) {

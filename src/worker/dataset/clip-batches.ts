@@ -5,7 +5,7 @@ import { jitterColours } from './colour.ts';
 import { concepts } from './concepts.ts';
 import { drawReading, ignoredLabel, type Reading } from './legend.ts';
 import { type Cell, type LabelledPicture, paintCell } from './picture.ts';
-import { drawCaption, drawPrompt } from './prompts.ts';
+import { drawCaption, drawPrompt, drawWord } from './prompts.ts';
 import { legendOf, type PictureSource } from './sources.ts';
 
 /** How an image is drawn from the sets. */
@@ -47,8 +47,8 @@ export function drawClipBatch(
     captionIds: new BigInt64Array(images * length),
     captionEnds: new BigInt64Array(images),
   };
-  concepts.forEach((concept, place) => {
-    const prompt = drawPrompt(random.pick(concept.words), random);
+  concepts.forEach((_, place) => {
+    const prompt = drawPrompt(drawWord(place, random), random);
     batch.promptEnds[place] = writeIds(tokenizer, prompt, batch.promptIds, place * length, length);
   });
   const truth = new Uint8Array(side * side);
@@ -74,6 +74,24 @@ export function drawClipBatch(
     batch.captionEnds[image] = writeIds(tokenizer, caption, batch.captionIds, image * length, length);
   }
   return batch;
+}
+
+/** Prompts of every concept, `each` times, for training the words alone. */
+export function drawWordBatch(
+  tokenizer: Tokenizer,
+  each: number,
+  length: number,
+  seed: number,
+  step: number,
+): { ids: BigInt64Array; ends: BigInt64Array; meanings: number[] } {
+  const random = new Random(seed * 1_000_003 + step).fork('words');
+  const meanings = concepts.flatMap((_, place) => Array.from({ length: each }, () => place));
+  const ids = new BigInt64Array(meanings.length * length);
+  const ends = BigInt64Array.from(meanings, (place, at) => {
+    const word = random.pick(concepts[place]!.words);
+    return writeIds(tokenizer, drawPrompt(word, random), ids, at * length, length);
+  });
+  return { ids, ends, meanings };
 }
 
 /** An image without labels, normalised `[3, side, side]`; the same seed and index give the same image. */

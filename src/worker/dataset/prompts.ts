@@ -2,6 +2,12 @@ import { fillTemplate, templateSets } from '../net/templates.ts';
 import type { Random } from '../synthetic/random.ts';
 import { concepts } from './concepts.ts';
 
+/** A word of the concept: half the time one of the first three, which people use most. */
+export function drawWord(place: number, random: Random): string {
+  const { words } = concepts[place]!;
+  return random.pick(random.chance(0.5) ? words.slice(0, 3) : words);
+}
+
 const plain = ['{}', 'a {}', 'the {}', '{} from above', '{} seen from the air'];
 
 /** A sentence around the word, from the sets that inference offers, at times the bare word. */

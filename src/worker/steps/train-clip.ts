@@ -4,17 +4,18 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import * as z from 'zod';
-import { drawClipBatch } from '../dataset/clip-batches.ts';
+import { drawClipBatch, drawWordBatch } from '../dataset/clip-batches.ts';
 import { concepts } from '../dataset/concepts.ts';
 import { vocabularyTexts } from '../dataset/prompts.ts';
 import { readSources, type SourceConfig } from '../dataset/sources.ts';
 import { trainVocabulary } from '../dataset/train-vocabulary.ts';
-import { createTokenizer } from '../net/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../net/tokenizer.ts';
 import { clipNormalisation } from '../pack/build-pack.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { type ClipBatchShape, type ClipGeometry, ClipTrainer, clipFeeds } from '../train/clip.ts';
 import { trainingLoop, warmCosine } from '../train/loop.ts';
 import { regridPositions, startingClip } from '../train/starting-weights.ts';
+import { trainWords } from '../train/words.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
 import { readConfig, savedWeights, sourceSchema, whole } from './train-config.ts';
@@ -39,6 +40,8 @@ const configuration = z.strictObject({
     averageDecay: z.number().nullable(),
     gradientLimit: z.number(),
   }),
+  /** Steps that train the words alone, before all else; `each` prompts of every concept a step. */
+  words: z.strictObject({ steps: z.int().min(0), each: whole.min(2), learningRate: z.number().positive() }),
   /** Trained one after the other, each from the average of the one before. */
   phases: z
     .array(
@@ -141,7 +144,7 @@ export async function trainClip(
     const { gradientLimit, ...optimiser } = config.optimiser;
     const start: NamedWeights =
       weights === null
-        ? await startingClip(geometry, config.seed)
+        ? await taughtWords(config, geometry, tokenizer, request.threads, report)
         : await regridPositions(weights, geometry.vision.grid);
     const trainer = await ClipTrainer.create(
       geometry,
@@ -201,4 +204,26 @@ export async function trainClip(
   const result = path.join(out, clipRunFiles.weights);
   await writeSafetensors(result, weights!);
   return { weights: result, vocabulary };
+}
+
+/** Starting weights whose text tower tells the concepts' words apart. */
+async function taughtWords(
+  config: ClipConfig,
+  geometry: ClipGeometry,
+  tokenizer: Tokenizer,
+  threads: number,
+  report?: ReportProgress,
+): Promise<NamedWeights> {
+  const start = await startingClip(geometry, config.seed);
+  const { steps, each, learningRate } = config.words;
+  const { length } = config;
+  return trainWords(
+    geometry,
+    start,
+    { prompts: each * concepts.length, length, steps, learningRate, threads },
+    (step) => drawWordBatch(tokenizer, each, length, config.seed, step),
+    (step, loss) => {
+      report?.({ phase: `learning words, loss ${loss.toFixed(3)}`, done: step, total: steps, unit: 'steps' });
+    },
+  );
 }
