@@ -1,5 +1,6 @@
 import type { BuildPackRequest } from '../worker/steps/build-pack.ts';
 import type { SceneInfo } from '../worker/steps/info.ts';
+import type { TrainRequest } from '../worker/steps/train.ts';
 import type { DemoRequest, DemoResult } from './run/demo.ts';
 import type { EvaluateRequest, EvaluateSummary } from './run/evaluate.ts';
 import type { PackInfo } from './run/pack.ts';
@@ -23,6 +24,8 @@ export interface App {
   packInfo(folder: string, options?: RunOptions): Promise<Described<PackInfo>>;
   demo(request: DemoRequest, options?: RunOptions): Promise<DemoResult>;
   evaluate(request: EvaluateRequest, options?: RunOptions): Promise<EvaluateSummary>;
+  /** Returns the files that came of it. */
+  train(request: TrainRequest, options?: RunOptions): Promise<string[]>;
 }
 
 export function createApp(): App {
@@ -47,6 +50,10 @@ export function createApp(): App {
     async evaluate(request, options) {
       const { runEvaluate } = await import('./run/evaluate.ts');
       return runEvaluate(request, options);
+    },
+    async train(request, options) {
+      const { runTrain } = await import('./run/train.ts');
+      return runTrain(request, options);
     },
     async demo(request, options) {
       const { runDemo } = await import('./run/demo.ts');

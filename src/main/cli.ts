@@ -9,6 +9,7 @@ import { infoCommand } from './cli/info.ts';
 import { packCommand } from './cli/pack.ts';
 import { createProgressDisplay } from './cli/progress.ts';
 import { segmentCommand } from './cli/segment.ts';
+import { trainCommand } from './cli/train.ts';
 import { version } from './program.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 called wrongly, 130 cancelled. */
@@ -71,7 +72,7 @@ const program = new Command('landscribe')
   .helpOption('-h, --help', 'explain a command and its options')
   .option('--debug', 'print the stack of a failure')
   .showSuggestionAfterError(false);
-const commands = [segmentCommand, infoCommand, packCommand, demoCommand, evaluateCommand];
+const commands = [segmentCommand, infoCommand, packCommand, demoCommand, evaluateCommand, trainCommand];
 for (const command of commands.map((create) => create(door))) {
   program.addCommand(command);
 }

@@ -9,6 +9,7 @@ import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
 import type { TraceRequest } from './trace-map.ts';
+import type { TrainRequest } from './train.ts';
 
 /** Everything an engine thread can be asked to do. */
 export interface Tasks {
@@ -25,6 +26,7 @@ export interface Tasks {
     reply: { scenePath: string; truthPath: string; classes: ClassEntry[] };
   };
   evaluatePack: { request: EvaluatePackRequest; piece: never; reply: EvaluatePackReply };
+  train: { request: TrainRequest; piece: never; reply: string[] };
   picture: { request: PictureRequest; piece: never; reply: null };
 }
 
@@ -77,6 +79,10 @@ const runners: Runners = {
   async evaluatePack(request, context) {
     const { evaluatePack } = await import('./evaluate-pack.ts');
     return { reply: await evaluatePack(request, context) };
+  },
+  async train(request, context) {
+    const { train } = await import('./train.ts');
+    return { reply: await train(request, context) };
   },
   async picture(request, context) {
     const { pictureResult } = await import('./picture-result.ts');

@@ -1,0 +1,73 @@
+import { availableParallelism } from 'node:os';
+import { Command, Option } from 'commander';
+import type { TrainRequest } from '../../worker/steps/train.ts';
+import { decimal, wholeNumber } from './arguments.ts';
+import type { Console } from './console.ts';
+
+interface RunFolder {
+  out: string;
+  threads: number;
+}
+
+/** Training, each command resumed by calling it again. */
+export function trainCommand(door: Console): Command {
+  return new Command('train')
+    .description('Train models without Python; stopped with Ctrl-C, the same command resumes.')
+    .addCommand(
+      folderOptions(new Command('clip'))
+        .description('Train a CLIP on labelled pictures.')
+        .requiredOption('--config <file>', 'recipe, such as configs/starter/clip.json')
+        .action((options: RunFolder & { config: string }) => train(door, { kind: 'clip', ...options })),
+    )
+    .addCommand(
+      folderOptions(new Command('simfeatup'))
+        .description("Train SimFeatUp's upsampler for a CLIP on any pictures.")
+        .requiredOption('--config <file>', 'recipe, such as configs/starter/simfeatup.json')
+        .requiredOption('--checkpoint <file>', "the CLIP's weights, safetensors under OpenCLIP's names")
+        .action((options: RunFolder & { config: string; checkpoint: string }) =>
+          train(door, { kind: 'simfeatup', ...options }),
+        ),
+    )
+    .addCommand(
+      folderOptions(new Command('starter'))
+        .description('Make the built-in pack again: its CLIP, its upsampler and the pack.')
+        .option('--configs <folder>', 'its recipes', 'configs/starter')
+        .option('--pack <folder>', 'the pack, replaced if it exists', 'models/starter')
+        .option(
+          '--finest <metres>',
+          'finest working resolution that the pack asks for',
+          decimal(0.01, 1000),
+          0.4,
+        )
+        .action((options: RunFolder & { configs: string; pack: string; finest: number }) => {
+          const { finest, ...rest } = options;
+          return train(door, { kind: 'starter', finestResolution: finest, ...rest });
+        }),
+    );
+}
+
+function folderOptions(command: Command): Command {
+  return command
+    .requiredOption('--out <folder>', 'checkpoints, loss curve and weights')
+    .addOption(
+      new Option('--threads <count>', 'processor threads; one makes a run repeatable bit for bit')
+        .argParser(wholeNumber(1))
+        .default(availableParallelism(), 'all'),
+    );
+}
+
+async function train(door: Console, request: TrainRequest): Promise<void> {
+  const { createApp } = await import('../app.ts');
+  const display = door.display(false);
+  try {
+    const files = await createApp().train(request, {
+      signal: door.signal,
+      onProgress: display.report,
+      onNote: display.note,
+    });
+    display.end();
+    door.print(files.join('\n'));
+  } finally {
+    display.end();
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Manifest } from '../pack/manifest.ts';
+import { writeStarterPack } from './starter-pack.ts';
+import type { TaskContext } from './task-context.ts';
+import { readClipConfig, trainClip } from './train-clip.ts';
+import { trainUpsampler } from './train-simfeatup.ts';
+
+/** What an engine thread is asked to train. Folders are made; a stopped run is resumed. */
+export type TrainRequest = { out: string; threads: number } & (
+  | { kind: 'clip'; config: string }
+  | { kind: 'simfeatup'; config: string; checkpoint: string }
+  /** Everything in the folder of configurations, and the pack from it. */
+  | { kind: 'starter'; configs: string; pack: string; finestResolution: number }
+);
+
+/** Trains; returns the files or the folder that came of it. */
+export async function train(request: TrainRequest, context: TaskContext): Promise<string[]> {
+  const { signal, report } = context;
+  const { out, threads } = request;
+  await mkdir(out, { recursive: true });
+  const tell = tellSteps(context);
+  switch (request.kind) {
+    case 'clip': {
+      const { weights, vocabulary } = await trainClip(
+        { config: request.config, out, threads },
+        report,
+        signal,
+        tell,
+      );
+      return [weights, vocabulary];
+    }
+    case 'simfeatup': {
+      const { config, checkpoint } = request;
+      const { weights } = await trainUpsampler(
+        { config, checkpoint, out, threads },
+        report,
+        signal,
+        (step, reports) => tell('upsampler', step, reports),
+      );
+      return [weights];
+    }
+    case 'starter': {
+      await trainStarter(request, context, tell);
+      return [request.pack];
+    }
+  }
+}
+
+async function trainStarter(
+  request: Extract<TrainRequest, { kind: 'starter' }>,
+  { signal, report, note }: TaskContext,
+  tell: ReturnType<typeof tellSteps>,
+): Promise<Manifest> {
+  const { configs, out, threads } = request;
+  const clipConfig = path.join(configs, 'clip.json');
+  note('training the starter model: words and pictures');
+  const clip = await trainClip(
+    { config: clipConfig, out: path.join(out, 'clip'), threads },
+    report,
+    signal,
+    tell,
+  );
+  note('training its upsampler');
+  const upsampler = await trainUpsampler(
+    {
+      config: path.join(configs, 'simfeatup.json'),
+      checkpoint: clip.weights,
+      out: path.join(out, 'simfeatup'),
+      threads,
+    },
+    report,
+    signal,
+    (step, reports) => tell('upsampler', step, reports),
+  );
+  const { activation } = await readClipConfig(clipConfig);
+  return writeStarterPack(
+    {
+      clip: clip.weights,
+      vocabulary: clip.vocabulary,
+      upsampler: upsampler.weights,
+      sar: null,
+      activation,
+      finestResolution: request.finestResolution,
+      name: 'starter',
+      out: request.pack,
+    },
+    signal,
+  );
+}
+
+const stepsToldTogether = 50;
+
+/** Says the mean of the reports now and then. */
+function tellSteps({ note }: TaskContext) {
+  let count = 0;
+  let sums: Record<string, number> = {};
+  return (phase: string, step: number, reports: Readonly<Record<string, number>>): void => {
+    count++;
+    for (const [name, value] of Object.entries(reports)) sums[name] = (sums[name] ?? 0) + value;
+    if (count < stepsToldTogether) return;
+    const means = Object.entries(sums).map(([name, sum]) => `${name} ${(sum / count).toFixed(3)}`);
+    note(`${phase} step ${step}: ${means.join(', ')}`);
+    count = 0;
+    sums = {};
+  };
+}
