@@ -4,10 +4,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import * as z from 'zod';
-import { drawClipBatch, drawWordBatch } from '../dataset/clip-batches.ts';
+import { drawClipBatch, drawImage, drawWordBatch } from '../dataset/clip-batches.ts';
 import { concepts } from '../dataset/concepts.ts';
 import { vocabularyTexts } from '../dataset/prompts.ts';
-import { readSources, type SourceConfig } from '../dataset/sources.ts';
+import { type PictureSource, readSources, type SourceConfig } from '../dataset/sources.ts';
 import { trainVocabulary } from '../dataset/train-vocabulary.ts';
 import { createTokenizer, type Tokenizer } from '../net/tokenizer.ts';
 import { clipNormalisation } from '../pack/build-pack.ts';
@@ -144,7 +144,14 @@ export async function trainClip(
     const { gradientLimit, ...optimiser } = config.optimiser;
     const start: NamedWeights =
       weights === null
-        ? await taughtWords(config, geometry, tokenizer, request.threads, report)
+        ? await taughtWords(
+            config,
+            geometry,
+            tokenizer,
+            sampleImages(sources, phase.side),
+            request.threads,
+            report,
+          )
         : await regridPositions(weights, geometry.vision.grid);
     const trainer = await ClipTrainer.create(
       geometry,
@@ -206,15 +213,28 @@ export async function trainClip(
   return { weights: result, vocabulary };
 }
 
+const sampled = 24;
+
+function sampleImages(sources: readonly PictureSource[], side: number): Float32Array {
+  const { mean, deviation } = clipNormalisation;
+  const out = new Float32Array(sampled * 3 * side * side);
+  for (let index = 0; index < sampled; index++) {
+    const image = drawImage(sources, side, { seed: 0, mean, deviation, jitter: 0.5 }, index);
+    out.set(image, index * image.length);
+  }
+  return out;
+}
+
 /** Starting weights whose text tower tells the concepts' words apart. */
 async function taughtWords(
   config: ClipConfig,
   geometry: ClipGeometry,
   tokenizer: Tokenizer,
+  sample: Float32Array,
   threads: number,
   report?: ReportProgress,
 ): Promise<NamedWeights> {
-  const start = await startingClip(geometry, config.seed);
+  const start = await startingClip(geometry, config.seed, sample);
   const { steps, each, learningRate } = config.words;
   const { length } = config;
   return trainWords(

@@ -5,15 +5,21 @@ import { initialClip } from './clip-parameters.ts';
 /**
  * Starting weights for a small CLIP that trains for minutes: CLIP's, but patches are embedded by cosines of rising
  * frequency over brightness and two colour contrasts, and positions by sines, so that what a patch looks like and where
- * it lies is known from the first step instead of having to be found.
+ * it lies is known from the first step instead of having to be found. Every wave is scaled to vary by 1 over `sample`,
+ * normalised images `[n, 3, S, S]`: brightness would otherwise drown all others in the layer norm.
  */
-export async function startingClip(geometry: ClipGeometry, seed: number): Promise<NamedWeights> {
+export async function startingClip(
+  geometry: ClipGeometry,
+  seed: number,
+  sample: Float32Array,
+): Promise<NamedWeights> {
   const initial = initialClip(geometry, seed);
   const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   for (const name of initial.names())
     tensors.set(name, { shape: initial.shape(name), values: await initial.read(name) });
   const { width, patch, grid } = geometry.vision;
   cosinePatches(tensors.get('visual.conv1.weight')!.values, width, patch);
+  equaliseWaves(tensors.get('visual.conv1.weight')!.values, width, patch, sample, geometry.vision.image);
   sinePositions(tensors.get('visual.positional_embedding')!.values, width, grid);
   return weightsInMemory('starting weights', tensors);
 }
@@ -52,6 +58,40 @@ function cosinePatches(values: Float32Array, width: number, patch: number): void
               Math.cos((Math.PI * (y + 0.5) * v) / patch)) /
             length;
   });
+}
+
+/** Scales each kernel to a root mean square of 1 over the sample's patches, within a bound for the rarest waves. */
+function equaliseWaves(
+  values: Float32Array,
+  width: number,
+  patch: number,
+  sample: Float32Array,
+  side: number,
+): void {
+  const area = side * side;
+  const images = sample.length / (3 * area);
+  const size = 3 * patch * patch;
+  const one = new Float32Array(size);
+  const squares = new Float64Array(width);
+  let patches = 0;
+  for (let image = 0; image < images; image++)
+    for (let row = 0; row < side; row += patch)
+      for (let column = 0; column < side; column += patch, patches++) {
+        for (let band = 0, at = 0; band < 3; band++)
+          for (let y = 0; y < patch; y++)
+            for (let x = 0; x < patch; x++, at++)
+              one[at] = sample[(image * 3 + band) * area + (row + y) * side + column + x]!;
+        for (let kernel = 0; kernel < width; kernel++) {
+          let sum = 0;
+          for (let at = 0, from = kernel * size; at < size; at++, from++) sum += values[from]! * one[at]!;
+          squares[kernel]! += sum * sum;
+        }
+      }
+  for (let kernel = 0; kernel < width; kernel++) {
+    const spread = Math.sqrt(squares[kernel]! / patches);
+    const factor = Math.min(30, 1 / Math.max(spread, 1e-6));
+    for (let at = kernel * size; at < (kernel + 1) * size; at++) values[at]! *= factor;
+  }
 }
 
 /** `[1 + grid², width]`: sines and cosines of rows and columns in four quarters, weak; zeros for the class token. */

@@ -28,7 +28,11 @@ export interface WordBatch {
   meanings: readonly number[];
 }
 
-const scale = 20;
+/**
+ * As sharp as CLIP gets: words then stay close to each other, as CLIP's are, so that an untrained image tower scores
+ * them nearly alike. From words that lie far apart it starts with confident errors, and first learns to say nothing.
+ */
+const scale = 100;
 const self = -1e4;
 
 /**
