@@ -1,3 +1,13 @@
+/**
+ * Steps per second of CLIP training in the starter's geometry, and the share that the step's matrix products reach of
+ * the machine's own matrix multiplication: 1024³ products, turn about with the steps in one process. Wall clock and
+ * processor time (all threads), medians; on a machine with other work the processor's share is the one to look at.
+ *
+ *   node bench/train.ts [--threads 2] [--steps 9] [--phase 0] [--width 128] [--layers 6] [--patch 8] [--json]
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Graph } from '../src/worker/onnx/graph.ts';
 import { encodeModel } from '../src/worker/onnx/model-file.ts';
@@ -10,62 +20,82 @@ import {
   clipStepGraph,
 } from '../src/worker/train/clip.ts';
 import { clipParameterCount, initialClip } from '../src/worker/train/clip-parameters.ts';
-import type { OptimiserOptions } from '../src/worker/train/optimiser.ts';
 import { normalNumbers, uniformNumbers } from '../src/worker/train/random.ts';
 import { productFlops } from '../src/worker/train/step.ts';
 
-/**
- * Steps per second of CLIP training in the starter's geometry, and the share that its matrix products reach of the
- * machine's own matrix multiplication. `node bench/train.ts [threads] [images] [width] [layers]`
- */
-const [threads = 2, images = 8, width = 256, layers = 8] = process.argv.slice(2).map(Number);
+const { values: options } = parseArgs({
+  options: {
+    threads: { type: 'string', default: '2' },
+    steps: { type: 'string', default: '9' },
+    phase: { type: 'string', default: '0' },
+    width: { type: 'string' },
+    layers: { type: 'string' },
+    patch: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const threads = Number(options.threads);
+const recipe = JSON.parse(
+  readFileSync(path.resolve(import.meta.dirname, '../configs/starter/clip.json'), 'utf8'),
+);
+const { side, images } = recipe.phases[Number(options.phase)];
+const width = Number(options.width ?? recipe.vision.width);
+const layers = Number(options.layers ?? recipe.vision.layers);
+const patch = Number(options.patch ?? recipe.vision.patch);
+const vocabulary = 2000;
+const words = 16;
+const labels = 16;
 const geometry: ClipGeometry = {
-  vision: { width, layers, heads: width / 64, hidden: 4 * width, patch: 16, grid: 14, image: 224 },
-  text: { width: 128, layers: 3, heads: 2, hidden: 512, context: 32, vocabulary: 3000 },
-  embedding: 128,
-  activation: 'quickgelu',
+  vision: { width, layers, heads: width / 64, hidden: 4 * width, patch, grid: side / patch, image: side },
+  text: { ...recipe.text, heads: recipe.text.width / 64, hidden: 4 * recipe.text.width, vocabulary },
+  embedding: recipe.embedding,
+  activation: recipe.activation,
 };
-const shape: ClipBatchShape = { images, side: 224, words: 16, labels: 12, length: 16 };
-const optimiser: OptimiserOptions = {
-  kind: 'adamw',
-  beta1: 0.9,
-  beta2: 0.98,
-  epsilon: 1e-6,
-  weightDecay: 0.05,
-  averageDecay: null,
-};
-const loss = { denseScale: 50, denseWeight: 1, captionWeight: 0.2 };
+const shape: ClipBatchShape = { images, side, words, labels, length: recipe.length };
+const patches = (side / patch) ** 2;
 
-/** The better of several timings: GFLOP/s of a 1024³ product. */
-async function machineSpeed(): Promise<number> {
-  const side = 1024;
+interface Timing {
+  wall: number;
+  processor: number;
+}
+
+async function timed(run: () => Promise<unknown>): Promise<Timing> {
+  const processor = process.cpuUsage();
+  const start = performance.now();
+  await run();
+  const { user, system } = process.cpuUsage(processor);
+  return { wall: performance.now() - start, processor: (user + system) / 1000 };
+}
+
+const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+
+const productSide = 1024;
+const productCost = 2 * productSide ** 3;
+
+async function productRunner(): Promise<() => Promise<unknown>> {
   const graph = new Graph('product');
-  const a = graph.input('a', 'float32', [side, side]);
-  const b = graph.input('b', 'float32', [side, side]);
+  const a = graph.input('a', 'float32', [productSide, productSide]);
+  const b = graph.input('b', 'float32', [productSide, productSide]);
   graph.output('c', matmul(graph, a, b));
-  const session = await InferenceSession.create(encodeModel(graph), { intraOpNumThreads: threads });
-  const values = normalNumbers(side * side, 1, 'a');
-  const feeds = {
-    a: new Tensor('float32', values, [side, side]),
-    b: new Tensor('float32', values, [side, side]),
-  };
-  let best = 0;
-  for (let turn = 0; turn < 20; turn++) {
-    const start = performance.now();
-    await session.run(feeds);
-    best = Math.max(best, (2 * side ** 3) / (performance.now() - start) / 1e6);
-  }
-  return best;
+  const session = await InferenceSession.create(encodeModel(graph), {
+    intraOpNumThreads: threads,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+  const tensor = new Tensor('float32', normalNumbers(productSide ** 2, 1, 'factor'), [
+    productSide,
+    productSide,
+  ]);
+  return () => session.run({ a: tensor, b: tensor });
 }
 
 function randomBatch(): ClipBatch {
   const random = uniformNumbers('batch');
-  const { words, labels, length } = shape;
   const ids = (rows: number) =>
-    BigInt64Array.from({ length: rows * length }, () => BigInt(Math.floor(random() * 3000)));
+    BigInt64Array.from({ length: rows * shape.length }, () => BigInt(Math.floor(random() * vocabulary)));
   return {
-    images: normalNumbers(images * 3 * 224 * 224, 1, 'images'),
-    targets: Float32Array.from({ length: images * 196 * labels }, () => random() / labels),
+    images: normalNumbers(images * 3 * side * side, 1, 'images'),
+    targets: Float32Array.from({ length: images * patches * labels }, () => random() / labels),
     membership: Float32Array.from({ length: images * labels * words }, (_, at) =>
       at % words === Math.floor(at / words) % labels ? 1 : 0,
     ),
@@ -77,24 +107,54 @@ function randomBatch(): ClipBatch {
   };
 }
 
-const speed = await machineSpeed();
-const flops = productFlops(clipStepGraph(geometry, shape, loss, optimiser).graph);
-const trainer = await ClipTrainer.create(geometry, shape, loss, optimiser, initialClip(geometry, 1), threads);
+const { gradientLimit: _, ...optimiser } = recipe.optimiser;
+const step = clipStepGraph(geometry, shape, recipe.loss, { kind: 'adamw', ...optimiser });
+const cost = productFlops(step.graph);
+const trainer = await ClipTrainer.create(
+  geometry,
+  shape,
+  recipe.loss,
+  { kind: 'adamw', ...optimiser },
+  initialClip(geometry, 1),
+  threads,
+);
+const product = await productRunner();
 const batch = randomBatch();
-const times: number[] = [];
-for (let step = 0; step < 12; step++) {
-  const start = performance.now();
-  const report = await trainer.step(batch, 1e-3, 1);
-  times.push(performance.now() - start);
-  if (step % 4 === 0) console.log(step, report);
+await trainer.step(batch, 1e-4, 1);
+await product();
+const steps: Timing[] = [];
+const products: Timing[] = [];
+for (let turn = 0; turn < Number(options.steps); turn++) {
+  for (let i = 0; i < 5; i++) products.push(await timed(product));
+  steps.push(await timed(() => trainer.step(batch, 1e-4, 1)));
 }
-const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)]!;
-const reached = flops / median / 1e6;
-console.log(`parameters ${(clipParameterCount(geometry) / 1e6).toFixed(2)} M`);
-console.log(`products of a step ${(flops / 1e9).toFixed(1)} GFLOP, ${images} images`);
-console.log(
-  `median step ${median.toFixed(0)} ms, best ${Math.min(...times).toFixed(0)} ms, ${((1000 / median) * images).toFixed(1)} images/s`,
-);
-console.log(
-  `${reached.toFixed(0)} GFLOP/s of ${speed.toFixed(0)}: ${((100 * reached) / speed).toFixed(0)} %`,
-);
+const rate = (timings: Timing[], flops: number, kind: keyof Timing) =>
+  flops / median(timings.map((timing) => timing[kind])) / 1e6;
+const share = (kind: keyof Timing) => rate(steps, cost, kind) / rate(products, productCost, kind);
+const milliseconds = median(steps.map(({ wall }) => wall));
+const result = {
+  parameters: clipParameterCount(geometry),
+  stepGigaflop: cost / 1e9,
+  stepMilliseconds: milliseconds,
+  stepsPerSecond: 1000 / milliseconds,
+  imagesPerSecond: (1000 * images) / milliseconds,
+  gigaflopPerSecond: rate(steps, cost, 'wall'),
+  machineGigaflopPerSecond: rate(products, productCost, 'wall'),
+  share: share('wall'),
+  processorShare: share('processor'),
+};
+if (options.json) console.log(JSON.stringify(result));
+else {
+  console.log(
+    `${(result.parameters / 1e6).toFixed(2)} M parameters, ${images} images of ${side}, ` +
+      `${result.stepGigaflop.toFixed(1)} GFLOP of products a step, ${threads} threads`,
+  );
+  console.log(
+    `${milliseconds.toFixed(0)} ms a step: ${result.stepsPerSecond.toFixed(2)} steps/s, ` +
+      `${result.imagesPerSecond.toFixed(1)} images/s`,
+  );
+  console.log(
+    `${result.gigaflopPerSecond.toFixed(0)} of ${result.machineGigaflopPerSecond.toFixed(0)} GFLOP/s: ` +
+      `${(100 * result.share).toFixed(0)} % by the clock, ${(100 * result.processorShare).toFixed(0)} % by processor time`,
+  );
+}
