@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { attentionNames, lastLayerChoices, variantName } from '../net/attention.ts';
 import { graphParameters, type Parameters } from '../net/parameters.ts';
@@ -72,6 +72,8 @@ export async function writePack(
   try {
     const manifest = await writeFiles(contents, folder, signal, options.onProgress);
     throwIfCancelled(signal);
+    // mkdtemp makes folders that only their owner can read.
+    await chmod(folder, 0o755);
     await rm(target, { recursive: true, force: true });
     await rename(folder, target);
     return manifest;
