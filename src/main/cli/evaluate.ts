@@ -60,6 +60,7 @@ export function evaluateCommand(door: Console): Command {
       new Option('--attention <variant>', "attention of the last layers (default: the pack's)").choices([
         'segearth',
         'sclip',
+        'gem',
         'clearclip',
         'maskclip',
         'vanilla',

@@ -105,7 +105,7 @@ export function segmentCommand(door: Console): Command {
       new Option(
         '--attention <variant>',
         "attention of the last layers (default: the pack's, segearth for optical scenes); clip keeps residual and MLP",
-      ).choices(['segearth', 'sclip', 'clearclip', 'maskclip', 'vanilla', 'clip']),
+      ).choices(['segearth', 'sclip', 'gem', 'clearclip', 'maskclip', 'vanilla', 'clip']),
     )
     .option(
       '--last-layers <count>',

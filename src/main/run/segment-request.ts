@@ -6,7 +6,7 @@ import { planWindows } from '../../worker/tile/plan.ts';
 import { formats } from './formats.ts';
 
 /** Attention variants of the dense encoder. */
-export const attentions = ['segearth', 'sclip', 'clearclip', 'maskclip', 'vanilla', 'clip'] as const;
+export const attentions = ['segearth', 'sclip', 'gem', 'clearclip', 'maskclip', 'vanilla', 'clip'] as const;
 export const upsamplers = ['simfeatup', 'featup', 'none'] as const;
 export const templateSets = ['imagenet', 'single', 'remote-sensing'] as const;
 export const providers = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;

@@ -24,8 +24,8 @@ import {
   subtract,
   transpose,
   unsqueeze,
-  where,
 } from '../onnx/operators.ts';
+import { cubicWeight } from './cubic.ts';
 import type { Parameters } from './parameters.ts';
 
 /**
@@ -153,7 +153,7 @@ function blockAxis(graph: Graph, source: Size, block: number, radius: number, ba
     firstBlock,
     neighbours: cast(graph, neighbours, 'int64'),
     support: cast(graph, support, 'int64'),
-    fold: cubicWeight(graph, distance),
+    fold: cubicWeight(graph, distance, -0.75),
   };
 }
 
@@ -167,21 +167,6 @@ function bandStart(graph: Graph, blocks: Size, index: number, count: number): Si
     symbol: `${blocks.symbol}*${index}/${count}`,
     value: divide(graph, product, graph.integers([count])),
   };
-}
-
-/** Keys' cubic convolution kernel with a = -0.75, of a distance ≥ 0 in source pixels. */
-function cubicWeight(graph: Graph, distance: Value): Value {
-  const a = -0.75;
-  const polynomial = (c3: number, c2: number, c1: number, c0: number) => {
-    const scalar = (number: number) => graph.scalar(number);
-    let value = add(graph, multiply(graph, distance, scalar(c3)), scalar(c2));
-    value = add(graph, multiply(graph, value, distance), scalar(c1));
-    return add(graph, multiply(graph, value, distance), scalar(c0));
-  };
-  const near = polynomial(a + 2, -(a + 3), 0, 1);
-  const far = polynomial(a, -5 * a, 8 * a, -4 * a);
-  const outer = where(graph, less(graph, distance, graph.scalar(2)), far, graph.scalar(0));
-  return where(graph, lessOrEqual(graph, distance, graph.scalar(1)), near, outer);
 }
 
 /** Flat indices `[rows · columns, a · b]` of every pair of a block's rows `[rows, a]` and columns `[columns, b]`. */

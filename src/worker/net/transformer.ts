@@ -16,6 +16,8 @@ export type Activation = 'quickgelu' | 'gelu';
 
 /** The queries, keys and values of one block's heads, each `[B, heads, N, width / heads]`. */
 export interface Heads {
+  /** What they are projected from, `ln_1(x)`: `[B, N, width]`. */
+  input: Value;
   query: Value;
   key: Value;
   value: Value;
@@ -47,7 +49,7 @@ export class Block {
       const [query, key, value] = split(graph, projected, 2, [width, width, width]).map((part) =>
         this.#separate(part),
       );
-      return { query: query!, key: key!, value: value! };
+      return { input: normed, query: query!, key: key!, value: value! };
     });
   }
 

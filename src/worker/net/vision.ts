@@ -1,5 +1,6 @@
-import { Graph, type Value } from '../onnx/graph.ts';
+import { dimensionOf, Graph, type Size, type Value } from '../onnx/graph.ts';
 import {
+  absolute,
   add,
   cast,
   concat,
@@ -9,12 +10,19 @@ import {
   expand,
   layerNorm,
   matmul,
+  maximum,
+  multiply,
+  range,
   reduceMinimum,
+  reduceSum,
   slice,
+  subtract,
   transpose,
+  unsqueeze,
   where,
 } from '../onnx/operators.ts';
 import { type AttentionName, denseAttention } from './attention.ts';
+import { cubicWeight } from './cubic.ts';
 import type { Parameters } from './parameters.ts';
 import { type Activation, Block, type Heads } from './transformer.ts';
 
@@ -69,7 +77,7 @@ export function visionTower(
       new Block(graph, parameters, `visual.transformer.resblocks.${layer}`, geometry.heads, activation),
   );
   const opened = attention === 'clip' ? 0 : lastLayers;
-  let x = embedPatches(graph, parameters, geometry, image);
+  let x = embedPatches(graph, parameters, geometry, image, attention === 'gem');
   let sum: Value | null = null;
   for (const [layer, block] of blocks.entries()) {
     const heads = block.heads(x);
@@ -93,21 +101,21 @@ export function embedPatches(
   parameters: Parameters,
   geometry: VisionGeometry,
   image: Value,
+  antialiasPositions = false,
 ): Value {
   return graph.scope('visual.embedding', () => {
     const { patch, width } = geometry;
     const batch = graph.sizeOf(image, 0);
     const rows = graph.scaleSize(graph.sizeOf(image, 2), 1 / patch);
     const columns = graph.scaleSize(graph.sizeOf(image, 3), 1 / patch);
-    const dimension = (size: typeof rows) => (typeof size === 'number' ? size : size.symbol);
     const patches = convolution(graph, image, parameters.tensor('visual.conv1.weight'), patch, [
-      dimension(rows),
-      dimension(columns),
+      dimensionOf(rows),
+      dimensionOf(columns),
     ]);
     const count = graph.multiplySizes(rows, columns);
     const tokens = transpose(graph, graph.reshape(patches, [batch, width, count]), [0, 2, 1]);
     const cls = expand(graph, parameters.tensor('visual.class_embedding'), [batch, 1, width]);
-    const positions = positionalEmbedding(graph, parameters, geometry, rows, columns);
+    const positions = positionalEmbedding(graph, parameters, geometry, rows, columns, antialiasPositions);
     const x = add(graph, concatTokens(graph, cls, tokens), positions);
     return layerNorm(
       graph,
@@ -125,60 +133,33 @@ function concatTokens(graph: Graph, cls: Value, tokens: Value): Value {
 }
 
 /**
- * The positional embedding for any token grid, `[1 + N, width]`: bicubic (a = -0.75) with the scale (target + 0.1) /
- * source in both the size and the sample coordinates, as the authors' program; untouched for the trained grid.
+ * The positional embedding for any token grid, `[1 + N, width]`; untouched for the trained grid. As the authors'
+ * program: bicubic (a = -0.75) with the scale (target + 0.1) / source in the sample coordinates; with `antialias`, as
+ * GEM alone does it, the antialiased kernel (a = -0.5) and the exact scale.
  */
 function positionalEmbedding(
   graph: Graph,
   parameters: Parameters,
   geometry: VisionGeometry,
-  rows: ReturnType<Graph['sizeOf']>,
-  columns: ReturnType<Graph['sizeOf']>,
+  rows: Size,
+  columns: Size,
+  antialias: boolean,
 ): Value {
   return graph.scope('positions', () => {
     const { grid, width } = geometry;
     const all = parameters.tensor('visual.positional_embedding');
     if (rows === grid && columns === grid) return all;
-    const target = cast(
-      graph,
-      concat(graph, [graph.sizeValue(rows), graph.sizeValue(columns)], 0),
-      'float32',
-    );
-    const trained = graph.constant(new Float32Array([grid, grid]), [2], 'trained_grid');
-    const unchanged = reduceMinimum(graph, cast(graph, equal(graph, target, trained), 'float32'), [0]);
-    const offset = where(
-      graph,
-      equal(graph, unchanged, graph.scalar(1)),
-      graph.scalar(0),
-      graph.constant(new Float32Array([0.1]), [1], 'scale_offset'),
-    );
-    const scales = concat(
-      graph,
-      [
-        graph.constant(new Float32Array([1, 1]), [2], 'unscaled'),
-        divide(graph, add(graph, target, offset), trained),
-      ],
-      0,
-    );
     const cls = slice(graph, all, 0, 0, 1);
     const patches = slice(graph, all, 0, 1, null);
     const plane = transpose(graph, graph.reshape(patches, [1, grid, grid, width]), [0, 3, 1, 2]);
     const count = graph.multiplySizes(rows, columns);
-    const resized = graph.apply(
-      'Resize',
-      [plane, null, scales],
-      {
-        mode: 'cubic',
-        coordinate_transformation_mode: 'half_pixel',
-        cubic_coeff_a: { float: -0.75 },
-      },
-      [
-        1,
-        width,
-        typeof rows === 'number' ? rows : rows.symbol,
-        typeof columns === 'number' ? columns : columns.symbol,
-      ],
-    );
+    const resized = antialias
+      ? matmul(
+          graph,
+          matmul(graph, resamplingMatrix(graph, grid, rows), plane),
+          transpose(graph, resamplingMatrix(graph, grid, columns), [1, 0]),
+        )
+      : resizeWithOffset(graph, plane, grid, rows, columns);
     const flat = transpose(graph, graph.reshape(resized, [width, count]), [1, 0]);
     const total = flat.shape[0]!;
     return graph.apply('Concat', [cls, flat], { axis: 0 }, [
@@ -186,6 +167,49 @@ function positionalEmbedding(
       width,
     ]);
   });
+}
+
+/** Bicubic resize of a `grid × grid` plane by the scales (target + 0.1) / grid, by 1 where nothing changes. */
+function resizeWithOffset(graph: Graph, plane: Value, grid: number, rows: Size, columns: Size): Value {
+  const target = cast(graph, concat(graph, [graph.sizeValue(rows), graph.sizeValue(columns)], 0), 'float32');
+  const trained = graph.constant(new Float32Array([grid, grid]), [2], 'trained_grid');
+  const unchanged = reduceMinimum(graph, cast(graph, equal(graph, target, trained), 'float32'), [0]);
+  const offset = where(
+    graph,
+    equal(graph, unchanged, graph.scalar(1)),
+    graph.scalar(0),
+    graph.constant(new Float32Array([0.1]), [1], 'scale_offset'),
+  );
+  const scales = concat(
+    graph,
+    [
+      graph.constant(new Float32Array([1, 1]), [2], 'unscaled'),
+      divide(graph, add(graph, target, offset), trained),
+    ],
+    0,
+  );
+  return graph.apply(
+    'Resize',
+    [plane, null, scales],
+    { mode: 'cubic', coordinate_transformation_mode: 'half_pixel', cubic_coeff_a: { float: -0.75 } },
+    [1, plane.shape[1]!, dimensionOf(rows), dimensionOf(columns)],
+  );
+}
+
+/** Weights `[to, from]` of antialiased bicubic resampling: the kernel widens with the scale and its rows sum to 1. */
+function resamplingMatrix(graph: Graph, from: number, to: Size): Value {
+  const target = cast(graph, graph.sizeValue(to), 'float32');
+  const scale = divide(graph, graph.scalar(from), target);
+  const half = graph.scalar(0.5);
+  const centres = multiply(graph, add(graph, cast(graph, range(graph, to), 'float32'), half), scale);
+  const samples = add(graph, cast(graph, range(graph, from), 'float32'), half);
+  const distance = absolute(
+    graph,
+    subtract(graph, unsqueeze(graph, samples, [0]), unsqueeze(graph, centres, [1])),
+  );
+  const widened = divide(graph, distance, maximum(graph, scale, graph.scalar(1)));
+  const weights = cubicWeight(graph, widened, -0.5);
+  return divide(graph, weights, reduceSum(graph, weights, [1]));
 }
 
 /** `ln_post` and the projection: class token and patch tokens apart. */
