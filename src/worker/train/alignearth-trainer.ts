@@ -1,3 +1,4 @@
+import type { AttentionName } from '../net/attention.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { alignmentFeeds, alignmentStepGraph, initialStudent, temperatureName } from './alignearth.ts';
 import type { ClipGeometry } from './clip.ts';
@@ -17,9 +18,9 @@ export interface AlignEarthRun {
   clip: ClipGeometry;
   weights: NamedWeights;
   images: number;
-  /** Blocks opened in the student's and in the teacher's dense output. */
-  studentLastLayers: number;
-  teacherLastLayers: number;
+  /** The student's dense output as inference will take it. */
+  attention: AttentionName;
+  lastLayers: number;
   /** Regions a side of the token grid. */
   regions: number;
   weightDecay: number;
@@ -30,7 +31,7 @@ export interface AlignEarthRun {
   loop: Omit<LoopOptions, 'gradientLimit' | 'shown'>;
 }
 
-/** Trains an encoder of SAR images towards a pack's optical one; returns its weights under `visual.…`. */
+/** Trains an encoder of SAR images towards an optical one (its `segearth` tokens); returns its weights under `visual.…`. */
 export async function trainAlignEarth(run: AlignEarthRun): Promise<NamedWeights> {
   const { clip, images, regions } = run;
   const optimiser: OptimiserOptions = {
@@ -41,9 +42,13 @@ export async function trainAlignEarth(run: AlignEarthRun): Promise<NamedWeights>
     weightDecay: run.weightDecay,
     averageDecay: null,
   };
-  const teacher = await FrozenEncoder.open(clip, run.weights, 'dense', run.teacherLastLayers, run.threads);
+  const teacher = await FrozenEncoder.open(clip, run.weights, 'dense', 1, run.threads);
   const stepper = await Stepper.create(
-    alignmentStepGraph(clip, { images, lastLayers: run.studentLastLayers, regions }, optimiser),
+    alignmentStepGraph(
+      clip,
+      { images, attention: run.attention, lastLayers: run.lastLayers, regions },
+      optimiser,
+    ),
     await initialStudent(run.weights),
     run.threads,
   );

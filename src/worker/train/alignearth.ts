@@ -1,4 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
+import type { AttentionName } from '../net/attention.ts';
 import { visionTower } from '../net/vision.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import {
@@ -96,7 +97,8 @@ function regionMeans(graph: Graph, tokens: Value, regions: number): Value {
 export interface AlignmentOptions {
   /** B. */
   images: number;
-  /** Blocks opened in the student's dense output, as inference will (2 in the paper). */
+  /** The student's dense output, as inference will take it: `sclip` and 2 in the paper's settings. */
+  attention: AttentionName;
   lastLayers: number;
   /** Regions a side: 7 in the paper. */
   regions: number;
@@ -109,7 +111,7 @@ export interface AlignmentOptions {
  */
 export function alignmentStepGraph(
   geometry: ClipGeometry,
-  { images, lastLayers, regions }: AlignmentOptions,
+  { images, attention, lastLayers, regions }: AlignmentOptions,
   optimiser: OptimiserOptions,
 ): StepGraph {
   const { vision, embedding, activation } = geometry;
@@ -124,7 +126,7 @@ export function alignmentStepGraph(
     cls: graph.input('teacher_cls', 'float32', [images, embedding]),
     tokens: graph.input('teacher_tokens', 'float32', [images, vision.grid ** 2, embedding]),
   };
-  const { tokens, last } = visionTower(graph, parameters, vision, activation, 'segearth', lastLayers, image);
+  const { tokens, last } = visionTower(graph, parameters, vision, activation, attention, lastLayers, image);
   const student = { tokens, cls: ordinaryCls(graph, parameters, last) };
   const { contrastive, global, regional, total } = alignmentLosses(
     graph,

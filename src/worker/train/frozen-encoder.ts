@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { AttentionName } from '../net/attention.ts';
 import { graphParameters, transposedSuffix } from '../net/parameters.ts';
 import { projectTokens, visionTower } from '../net/vision.ts';
 import { pruneGraph } from '../onnx/grad.ts';
@@ -31,6 +32,7 @@ export class FrozenEncoder {
     kind: FrozenTokens,
     lastLayers: number,
     threads: number,
+    attention: AttentionName = 'segearth',
   ): Promise<FrozenEncoder> {
     const { vision, activation } = geometry;
     const side = vision.grid * vision.patch;
@@ -38,7 +40,7 @@ export class FrozenEncoder {
     const graph = new Graph('frozen-encoder');
     const parameters = graphParameters(graph, (name) => shapes.get(name)!);
     const image = graph.input('images', 'float32', ['batch', 3, side, side]);
-    const tower = visionTower(graph, parameters, vision, activation, 'segearth', lastLayers, image);
+    const tower = visionTower(graph, parameters, vision, activation, attention, lastLayers, image);
     const tokens = kind === 'dense' ? tower.tokens : projectTokens(graph, parameters, tower.last.x).tokens;
     graph.output('tokens', tokens);
     graph.output('cls', ordinaryCls(graph, parameters, tower.last));
