@@ -52,6 +52,8 @@ export const alignmentConfiguration = z.strictObject({
   weightDecay: z.number().min(0),
   gradientLimit: z.number().positive(),
   sources: z.array(pairSource).min(1),
+  /** Pairs that only the measurement of the result uses. */
+  heldOut: z.array(pairSource).default([]),
 });
 
 export interface TrainAlignEarthRequest {
