@@ -29,6 +29,15 @@ export function trainCommand(door: Console): Command {
         ),
     )
     .addCommand(
+      folderOptions(new Command('alignearth'))
+        .description('Train a SAR encoder towards a CLIP on pairs of optical and SAR pictures.')
+        .requiredOption('--config <file>', 'recipe, such as configs/starter/alignearth.json')
+        .requiredOption('--checkpoint <file>', "the CLIP's weights, safetensors under OpenCLIP's names")
+        .action((options: RunFolder & { config: string; checkpoint: string }) =>
+          train(door, { kind: 'alignearth', ...options }),
+        ),
+    )
+    .addCommand(
       folderOptions(new Command('starter'))
         .description('Make the built-in pack again: its CLIP, its upsampler and the pack.')
         .option('--configs <folder>', 'its recipes', 'configs/starter')

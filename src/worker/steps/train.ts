@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Manifest } from '../pack/manifest.ts';
 import { writeStarterPack } from './starter-pack.ts';
 import type { TaskContext } from './task-context.ts';
+import { trainSarEncoder } from './train-alignearth.ts';
 import { readClipConfig, trainClip } from './train-clip.ts';
 import { trainUpsampler } from './train-simfeatup.ts';
 
@@ -10,6 +11,7 @@ import { trainUpsampler } from './train-simfeatup.ts';
 export type TrainRequest = { out: string; threads: number } & (
   | { kind: 'clip'; config: string }
   | { kind: 'simfeatup'; config: string; checkpoint: string }
+  | { kind: 'alignearth'; config: string; checkpoint: string }
   /** Everything in the folder of configurations, and the pack from it. */
   | { kind: 'starter'; configs: string; pack: string; finestResolution: number }
 );
@@ -37,6 +39,16 @@ export async function train(request: TrainRequest, context: TaskContext): Promis
         report,
         signal,
         (step, reports) => tell('upsampler', step, reports),
+      );
+      return [weights];
+    }
+    case 'alignearth': {
+      const { config, checkpoint } = request;
+      const { weights } = await trainSarEncoder(
+        { config, checkpoint, out, threads },
+        report,
+        signal,
+        (step, reports) => tell('SAR encoder', step, reports),
       );
       return [weights];
     }
