@@ -46,6 +46,8 @@ export class Session {
         interOpNumThreads: 1,
         executionMode: 'sequential',
         logSeverityLevel: 3,
+        // Kernels' softmax leaves many numbers too small for full precision, and those are slow to compute with.
+        extra: { session: { set_denormal_as_zero: '1' } },
       });
       return new Session(session, graph);
     } catch (cause) {

@@ -113,8 +113,8 @@ export function mapTokens(
   };
 }
 
-/** Bands that a fourth or later doubling is done in; the smallest window then has six rows of blocks. */
-const lateStepBands = 4;
+/** Bands that a fourth or later doubling is done in; the smallest window then has as many rows of blocks. */
+const lateStepBands = 6;
 
 /**
  * Upsamples `source` `[N, channels]` through all steps under the kernels of `image` `[1, 3, H, W]`. `finish` turns
