@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
+import { starterPack } from './pack-choice.ts';
 
 interface DemoOptions {
   out: string;
@@ -19,14 +21,17 @@ export function demoCommand(door: Console): Command {
     .option('--out <folder>', 'folder of the scene and the results', 'landscribe-demo')
     .option('--seed <number>', 'which scene', wholeNumber(0), 2)
     .option('--size <pixels>', 'side of the scene in pixels of 0.5 m', wholeNumber(64), 768)
-    .option('--pack <folder>', 'model pack (default: one of random weights, whose labels mean nothing)')
+    .option(
+      '--pack <folder>',
+      'model pack, or random for one of random weights (default: the built-in starter)',
+    )
     .option('--json', 'print one JSON object about the run, and no progress')
     .action(async (options: DemoOptions) => {
       const { createApp } = await import('../app.ts');
       const display = door.display(options.json ?? false);
       try {
         const result = await createApp().demo(
-          { out: options.out, seed: options.seed, size: options.size, pack: options.pack ?? null },
+          { out: options.out, seed: options.seed, size: options.size, pack: demoPack(options.pack) },
           { signal: door.signal, onProgress: display.report, onNote: display.note },
         );
         display.end();
@@ -40,4 +45,10 @@ export function demoCommand(door: Console): Command {
         display.end();
       }
     });
+}
+
+/** Null: random weights, also where no pack came with the program. */
+function demoPack(option: string | undefined): string | null {
+  if (option !== undefined) return option === 'random' ? null : option;
+  return existsSync(starterPack) ? starterPack : null;
 }

@@ -1,3 +1,4 @@
+import { scoresTable } from '../../worker/evaluate/report.ts';
 import type { DemoResult, SegmentSummary } from '../app.ts';
 import { duration } from './progress.ts';
 
@@ -39,6 +40,8 @@ export function demoText(result: DemoResult): string {
     `scene     ${result.scene}`,
     `true map  ${result.truth}`,
     `picture   ${result.preview}`,
+    '',
+    scoresTable(result.scores),
   ];
   if (result.randomPack) {
     lines.push('', 'The pack of this demo is made of random weights: its labels mean nothing.');

@@ -1,5 +1,6 @@
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Scores } from '../../worker/evaluate/confusion.ts';
 import { openPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
@@ -26,6 +27,8 @@ export interface DemoResult {
   /** Whether the pack is of random weights, so that its labels mean nothing. */
   randomPack: boolean;
   segment: SegmentSummary;
+  /** Of the result against the true map. */
+  scores: Scores;
 }
 
 const marker = '.landscribe-demo';
@@ -67,7 +70,13 @@ export async function runDemo(request: DemoRequest, options: RunOptions = {}): P
       { scene: scenePath, classMap: `${out}.tif`, classes, note, out: preview },
       { signal },
     );
-    return { scene: scenePath, truth: truthPath, preview, randomPack: request.pack === null, segment };
+    const scores = await thread.run(
+      'compareMaps',
+      { truth: truthPath, classMap: `${out}.tif`, names: classes.map(({ name }) => name) },
+      { signal },
+    );
+    const randomPack = request.pack === null;
+    return { scene: scenePath, truth: truthPath, preview, randomPack, segment, scores };
   } finally {
     await thread.close();
   }

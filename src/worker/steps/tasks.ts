@@ -1,6 +1,8 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
+import type { Scores } from '../evaluate/confusion.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import type { BuildPackRequest } from './build-pack.ts';
+import type { CompareMapsRequest } from './compare-maps.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
@@ -26,6 +28,7 @@ export interface Tasks {
     reply: { scenePath: string; truthPath: string; classes: ClassEntry[] };
   };
   evaluatePack: { request: EvaluatePackRequest; piece: never; reply: EvaluatePackReply };
+  compareMaps: { request: CompareMapsRequest; piece: never; reply: Scores };
   train: { request: TrainRequest; piece: never; reply: string[] };
   picture: { request: PictureRequest; piece: never; reply: null };
 }
@@ -79,6 +82,10 @@ const runners: Runners = {
   async evaluatePack(request, context) {
     const { evaluatePack } = await import('./evaluate-pack.ts');
     return { reply: await evaluatePack(request, context) };
+  },
+  async compareMaps(request) {
+    const { compareMaps } = await import('./compare-maps.ts');
+    return { reply: await compareMaps(request) };
   },
   async train(request, context) {
     const { train } = await import('./train.ts');

@@ -14,7 +14,7 @@ import { clipNormalisation } from '../pack/build-pack.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { type ClipBatchShape, type ClipGeometry, ClipTrainer, clipFeeds } from '../train/clip.ts';
 import { trainingLoop, warmCosine } from '../train/loop.ts';
-import { regridPositions, startingClip } from '../train/starting-weights.ts';
+import { growLayers, regridPositions, startingClip } from '../train/starting-weights.ts';
 import { trainWords } from '../train/words.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
@@ -22,7 +22,7 @@ import { readConfig, savedWeights, sourceSchema, whole } from './train-config.ts
 
 const configuration = z.strictObject({
   seed: z.int(),
-  vision: z.strictObject({ width: whole, layers: whole, patch: whole }),
+  vision: z.strictObject({ width: whole, patch: whole }),
   text: z.strictObject({ width: whole, layers: whole, context: whole.max(77) }),
   embedding: whole,
   activation: z.enum(['quickgelu', 'gelu']),
@@ -47,6 +47,8 @@ const configuration = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().regex(/^[a-z0-9-]+$/),
+        /** Blocks of the image tower; later phases may have more. */
+        layers: whole,
         /** Side of the images, pixels. */
         side: whole,
         images: whole,
@@ -120,6 +122,7 @@ export async function trainClip(
     const geometry: ClipGeometry = {
       vision: {
         ...config.vision,
+        layers: phase.layers,
         heads: config.vision.width / 64,
         hidden: 4 * config.vision.width,
         image: phase.side,
@@ -152,7 +155,11 @@ export async function trainClip(
             request.threads,
             report,
           )
-        : await regridPositions(weights, geometry.vision.grid);
+        : await growLayers(
+            await regridPositions(weights, geometry.vision.grid),
+            geometry,
+            config.seed + index,
+          );
     const trainer = await ClipTrainer.create(
       geometry,
       shape,

@@ -114,6 +114,38 @@ function sinePositions(values: Float32Array, width: number, grid: number): void 
     }
 }
 
+/**
+ * The same image tower with more blocks, and the same result: new ones come before the last and add nothing until they are
+ * trained (their outputs start at zero). Shallow towers learn faster at first (arXiv 1511.05641).
+ */
+export async function growLayers(
+  weights: NamedWeights,
+  geometry: ClipGeometry,
+  seed: number,
+): Promise<NamedWeights> {
+  const block = /^visual\.transformer\.resblocks\.(\d+)\.(.*)$/;
+  const before = Math.max(...weights.names().map((name) => Number(block.exec(name)?.[1] ?? -1))) + 1;
+  const { layers } = geometry.vision;
+  if (layers === before) return weights;
+  const fresh = initialClip(geometry, seed);
+  const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+  for (const name of fresh.names()) {
+    const [, layerText, rest] = block.exec(name) ?? [];
+    const layer = layerText === undefined ? null : Number(layerText);
+    const shape = fresh.shape(name);
+    if (layer === null || layer < before - 1) tensors.set(name, { shape, values: await weights.read(name) });
+    else if (layer === layers - 1) {
+      const old = `visual.transformer.resblocks.${before - 1}.${rest}`;
+      tensors.set(name, { shape, values: await weights.read(old) });
+    } else {
+      const values = await fresh.read(name);
+      if (/(out_proj|c_proj)\./.test(rest!)) values.fill(0);
+      tensors.set(name, { shape, values });
+    }
+  }
+  return weightsInMemory(weights.source, tensors);
+}
+
 /** The same weights with positions for another grid, bilinear between the old ones. */
 export async function regridPositions(weights: NamedWeights, grid: number): Promise<NamedWeights> {
   const name = 'visual.positional_embedding';

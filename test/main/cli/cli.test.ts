@@ -402,9 +402,12 @@ describe('bad input: one line, a code, and nothing half-written', () => {
 
 describe('demo', () => {
   it('goes the whole road without data, and says that random labels mean nothing', async () => {
-    const { code, stdout, stderr } = await runCli(['demo', '--out', 'demo', '--size', '128'], {
-      cwd: folder,
-    });
+    const { code, stdout, stderr } = await runCli(
+      ['demo', '--out', 'demo', '--size', '128', '--pack', 'random'],
+      {
+        cwd: folder,
+      },
+    );
     expect(stderr).not.toContain('landscribe:');
     expect(code).toBe(0);
     expect(stdout).toContain('labels mean nothing');
