@@ -1,9 +1,11 @@
 import type { BuildPackRequest } from '../worker/steps/build-pack.ts';
 import type { SceneInfo } from '../worker/steps/info.ts';
 import type { TrainRequest } from '../worker/steps/train.ts';
+import type { InstallRequest } from './packs/install.ts';
+import type { ListedPack } from './packs/installed.ts';
 import type { DemoRequest, DemoResult } from './run/demo.ts';
 import type { EvaluateRequest, EvaluateSummary } from './run/evaluate.ts';
-import type { PackInfo } from './run/pack.ts';
+import type { PackInfo, PackInstallOptions } from './run/pack.ts';
 import type { RunOptions, SegmentSummary } from './run/segment.ts';
 import type { SegmentInput } from './run/segment-request.ts';
 
@@ -22,6 +24,13 @@ export interface App {
   info(scene: string, options?: RunOptions): Promise<Described<SceneInfo>>;
   packBuild(request: BuildPackRequest, options?: RunOptions): Promise<Described<PackInfo>>;
   packInfo(folder: string, options?: RunOptions): Promise<Described<PackInfo>>;
+  packList(): Promise<Described<ListedPack[]>>;
+  packInstall(request: InstallRequest, options: PackInstallOptions): Promise<Described<PackInfo>>;
+  packVerify(
+    pack: string,
+    options?: RunOptions,
+  ): Promise<Described<{ folder: string; files: number; answers: string }>>;
+  packRemove(name: string): Promise<Described<{ folder: string }>>;
   demo(request: DemoRequest, options?: RunOptions): Promise<DemoResult>;
   evaluate(request: EvaluateRequest, options?: RunOptions): Promise<EvaluateSummary>;
   /** Returns the files that came of it. */
@@ -46,6 +55,22 @@ export function createApp(): App {
     async packInfo(folder, options) {
       const { describePack } = await import('./run/pack.ts');
       return describePack(folder, options);
+    },
+    async packList() {
+      const { describePacks } = await import('./run/pack.ts');
+      return describePacks();
+    },
+    async packInstall(request, options) {
+      const { runPackInstall } = await import('./run/pack.ts');
+      return runPackInstall(request, options);
+    },
+    async packVerify(pack, options) {
+      const { runPackVerify } = await import('./run/pack.ts');
+      return runPackVerify(pack, options);
+    },
+    async packRemove(name) {
+      const { runPackRemove } = await import('./run/pack.ts');
+      return runPackRemove(name);
     },
     async evaluate(request, options) {
       const { runEvaluate } = await import('./run/evaluate.ts');

@@ -61,6 +61,16 @@ process.on('unhandledRejection', fail);
 const door: Console = {
   signal: controller.signal,
   print: (text) => void process.stdout.write(`${text}\n`),
+  async confirm(question) {
+    if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
+    const { createInterface } = await import('node:readline/promises');
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return /^y(es)?$/i.test((await terminal.question(question, { signal: controller.signal })).trim());
+    } finally {
+      terminal.close();
+    }
+  },
   display: (json) => createProgressDisplay(process.stderr, json),
 };
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { starterPack } from '../packs/home.ts';
 import { wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
-import { starterPack } from './pack-choice.ts';
 
 interface DemoOptions {
   out: string;

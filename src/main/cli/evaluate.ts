@@ -33,7 +33,10 @@ export function evaluateCommand(door: Console): Command {
     .description(
       'Measure a pack on labelled pictures: IoU of every class, mean IoU, pixel accuracy, confusion.',
     )
-    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK, else the built-in starter)')
+    .option(
+      '--pack <pack>',
+      'name of an installed pack, or a folder (default: $LANDSCRIBE_PACK, else the built-in starter)',
+    )
     .requiredOption('--images <folder>', 'pictures')
     .requiredOption(
       '--labels <folder>',

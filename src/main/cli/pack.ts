@@ -13,9 +13,120 @@ interface BuildOptions {
 
 export function packCommand(door: Console): Command {
   return new Command('pack')
-    .description('Build and inspect model packs.')
-    .addCommand(buildCommand(door))
-    .addCommand(packInfoCommand(door));
+    .description('Install, build and inspect model packs.')
+    .addCommand(listCommand(door))
+    .addCommand(installCommand(door))
+    .addCommand(packInfoCommand(door))
+    .addCommand(verifyCommand(door))
+    .addCommand(removeCommand(door))
+    .addCommand(buildCommand(door));
+}
+
+function listCommand(door: Console): Command {
+  return new Command('list')
+    .description('List the packs that can be installed, and those that are.')
+    .option('--json', 'print one JSON array instead of text')
+    .action(async (options: { json?: boolean }) => {
+      const { createApp } = await import('../app.ts');
+      const { text, info } = await createApp().packList();
+      door.print(options.json ? JSON.stringify(info, null, 2) : text);
+    });
+}
+
+interface InstallOptions {
+  from?: string;
+  mirror?: string;
+  upsampler?: string;
+  yes?: boolean;
+  overwrite?: boolean;
+  keepDownloads?: boolean;
+  json?: boolean;
+}
+
+const installHelp = `
+Says source, size and licence of every file and asks before it downloads. Ctrl-C keeps what has come: the same command
+goes on from there. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are followed. Packs go to $LANDSCRIBE_HOME/packs (default: the
+system's place for programs' files).
+
+Examples:
+  landscribe pack install clip-b16
+  landscribe pack install clip-b16 --from /media/stick/models        a machine without network
+  landscribe pack install clip-b16 --mirror https://models.example.org/ --yes`;
+
+function installCommand(door: Console): Command {
+  return new Command('install')
+    .description('Download a published model, convert it and try it out.')
+    .argument('<name>', 'one of landscribe pack list')
+    .option('--from <folder>', 'take the published files from here instead of downloading them')
+    .option(
+      '--mirror <address>',
+      'download all files from here, by their names (default: $LANDSCRIBE_MIRROR)',
+    )
+    .option(
+      '--upsampler <name>',
+      "simfeatup, featup-clip, featup-maskclip or none (default: the model's own)",
+    )
+    .option('--yes', 'download without asking; you agree to the licences')
+    .option('--overwrite', 'replace an installed pack of this name (default: stop)')
+    .option(
+      '--keep-downloads',
+      'keep the downloaded files for other packs (default: delete them when installed)',
+    )
+    .option('--json', 'print one JSON object about the pack')
+    .addHelpText('after', installHelp)
+    .action(async (name: string, options: InstallOptions) => {
+      const { createApp } = await import('../app.ts');
+      const display = door.display(options.json ?? false);
+      try {
+        const { text, info } = await createApp().packInstall(
+          {
+            name,
+            from: options.from ?? null,
+            mirror: options.mirror ?? null,
+            upsampler: options.upsampler ?? null,
+            overwrite: options.overwrite ?? false,
+            keepDownloads: options.keepDownloads ?? false,
+          },
+          {
+            signal: door.signal,
+            onProgress: display.report,
+            onNote: display.note,
+            async confirm(plan) {
+              display.note(plan);
+              return options.yes === true || door.confirm('Download these files? [y/N] ');
+            },
+          },
+        );
+        display.end();
+        door.print(options.json ? JSON.stringify(info) : text);
+      } finally {
+        display.end();
+      }
+    });
+}
+
+function verifyCommand(door: Console): Command {
+  return new Command('verify')
+    .description("Check a pack's files and try it out.")
+    .argument('<pack>', 'name of an installed pack, or a folder')
+    .option('--json', 'print one JSON object instead of text')
+    .action(async (pack: string, options: { json?: boolean }) => {
+      const { createApp } = await import('../app.ts');
+      const { text, info } = await createApp().packVerify(pack, { signal: door.signal });
+      door.print(options.json ? JSON.stringify(info) : text);
+    });
+}
+
+function removeCommand(door: Console): Command {
+  return new Command('remove')
+    .description('Remove an installed pack.')
+    .argument('<name>', 'name of an installed pack')
+    .option('--json', 'print one JSON object instead of text')
+    .action(async (name: string, options: { json?: boolean }) => {
+      const { createApp } = await import('../app.ts');
+      const { text, info } = await createApp().packRemove(name);
+      door.print(options.json ? JSON.stringify(info) : text);
+    });
 }
 
 function buildCommand(door: Console): Command {
@@ -61,7 +172,7 @@ function buildCommand(door: Console): Command {
 function packInfoCommand(door: Console): Command {
   return new Command('info')
     .description('Tell geometry, files and origin of a pack, and check that its files are whole.')
-    .argument('<folder>', 'folder of the pack')
+    .argument('<pack>', 'name of an installed pack, or a folder')
     .option('--json', 'print one JSON object instead of text')
     .action(async (folder: string, options: { json?: boolean }) => {
       const { createApp } = await import('../app.ts');

@@ -51,7 +51,10 @@ export function createProgressDisplay(
     const complete = progress.done >= progress.total;
     const fraction = progress.total > 0 ? Math.min(1, progress.done / progress.total) : 1;
     const left = timeLeft(progress, firstDone, time - phaseStart);
-    const counted = `${group(progress.done)}/${group(progress.total)} ${progress.unit}`;
+    const counted =
+      progress.unit === 'bytes'
+        ? `${megabytes(progress.done)}/${megabytes(progress.total)} MB${rate(progress.done - firstDone, time - phaseStart)}`
+        : `${group(progress.done)}/${group(progress.total)} ${progress.unit}`;
     if (stream.isTTY) {
       if (!complete && time - lastDraw < redrawMs) return;
       lastDraw = time;
@@ -85,6 +88,15 @@ function timeLeft(progress: Progress, firstDone: number, elapsed: number): strin
   const done = progress.done - firstDone;
   if (done <= 0 || elapsed < 1000) return '';
   return `, about ${duration((elapsed / done) * (progress.total - progress.done))} left`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+/** `, 4.2 MB/s` once there is something to go by. */
+function rate(bytes: number, elapsed: number): string {
+  return bytes > 0 && elapsed >= 1000 ? `, ${((bytes / elapsed) * 1e-3).toFixed(1)} MB/s` : '';
 }
 
 function percent(fraction: number): string {

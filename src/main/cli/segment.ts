@@ -78,7 +78,10 @@ export function segmentCommand(door: Console): Command {
         .default('imagenet'),
     )
     .optionsGroup('How to look:')
-    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK, else the built-in starter)')
+    .option(
+      '--pack <pack>',
+      'name of an installed pack, or a folder (default: $LANDSCRIBE_PACK, else the built-in starter)',
+    )
     .option(
       '--bands <numbers>',
       'bands taken as red, green, blue, counted from 1 (default: by their roles, else 1,2,3)',

@@ -4,6 +4,7 @@ import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { type EvaluatePackReply, evaluationJson } from '../../worker/steps/evaluate-pack.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
+import { packFolder } from '../packs/home.ts';
 import { type RunOptions, scoringOf } from './segment.ts';
 import { checkSegmentRequest, type SegmentInput } from './segment-request.ts';
 
@@ -41,7 +42,8 @@ export async function runEvaluate(
       `A scale of ${request.scale} is not possible.`,
       'Give 1 for native, 2 for half.',
     );
-  const settings = checkSegmentRequest({ ...request.segment, scene: request.images, out: request.images });
+  const checked = checkSegmentRequest({ ...request.segment, scene: request.images, out: request.images });
+  const settings = { ...checked, pack: await packFolder(checked.pack) };
   const pack = await openPack(settings.pack);
   checkKnownWords(
     pack.manifest,

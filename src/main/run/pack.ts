@@ -2,6 +2,9 @@ import type { Manifest } from '../../worker/pack/manifest.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import type { BuildPackRequest } from '../../worker/steps/build-pack.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
+import { packFolder } from '../packs/home.ts';
+import { type InstallRequest, installPack } from '../packs/install.ts';
+import { type ListedPack, listPacks, removePack, verifyInstalled } from '../packs/installed.ts';
 import type { RunOptions } from './segment.ts';
 
 /** A pack as `pack info` tells it. */
@@ -27,11 +30,12 @@ export async function buildPackInThread(
   return describePack(request.out, { signal });
 }
 
-/** What a pack's manifest says, once all its files are known to be whole. */
+/** What the manifest of a folder or an installed pack says, once all its files are known to be whole. */
 export async function describePack(
-  folder: string,
+  asked: string,
   { signal }: RunOptions = {},
 ): Promise<{ info: PackInfo; text: string }> {
+  const folder = await packFolder(asked);
   const pack = await openPack(folder);
   await verifyPack(pack, signal);
   const { files, ...manifest } = pack.manifest;
@@ -43,6 +47,52 @@ export async function describePack(
     bytes: Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0),
   };
   return { info, text: packText(info) };
+}
+
+export interface PackInstallOptions extends RunOptions {
+  /** Asked before anything is downloaded. */
+  confirm(text: string): Promise<boolean>;
+}
+
+/** Installs a published pack among the user's own; returns what its manifest says. */
+export async function runPackInstall(
+  request: InstallRequest,
+  options: PackInstallOptions,
+): Promise<{ info: PackInfo; text: string }> {
+  return describePack(await installPack(request, options), options);
+}
+
+/** What can be installed, and what is. */
+export async function describePacks(): Promise<{ info: ListedPack[]; text: string }> {
+  const info = await listPacks();
+  const width = Math.max(...info.map(({ name }) => name.length));
+  const lines = info.map(({ name, title, folder, megabytes, licences }) => {
+    const size = megabytes === null ? 'size not stated' : `about ${megabytes.toFixed(0)} MB`;
+    const own = licences ? `; licence: ${licences.model ?? 'not stated'}` : '';
+    const upsampler =
+      licences?.upsampler === undefined ? '' : `, of the upsampler: ${licences.upsampler ?? 'not stated'}`;
+    const state = folder === null ? size : 'installed';
+    return `${name.padEnd(width)}  ${state.padEnd(15)}  ${title}${own}${upsampler}`;
+  });
+  return { info, text: lines.join('\n') };
+}
+
+/** Checks a pack's files and tries it out. */
+export async function runPackVerify(
+  asked: string,
+  options: RunOptions = {},
+): Promise<{ info: { folder: string; files: number; answers: string }; text: string }> {
+  const folder = await packFolder(asked);
+  const found = await verifyInstalled(folder, options);
+  const text = `${folder}: ${found.files} files, all whole; ${
+    found.answers === 'as installed' ? 'it answers as when it was installed' : 'it runs'
+  }.`;
+  return { info: { folder, ...found }, text };
+}
+
+export async function runPackRemove(name: string): Promise<{ info: { folder: string }; text: string }> {
+  const folder = await removePack(name);
+  return { info: { folder }, text: `${folder} is removed.` };
 }
 
 function packText(info: PackInfo): string {

@@ -14,6 +14,7 @@ import { Lanes } from '../engine/lanes.ts';
 import type { StagedOutput } from '../export/layer-writer.ts';
 import { writeLayers } from '../export/layer-writers.ts';
 import { publishAll } from '../export/staged-file.ts';
+import { packFolder } from '../packs/home.ts';
 import { program, version } from '../program.ts';
 import { type LanePlan, planLanes } from './lanes.ts';
 import {
@@ -117,7 +118,8 @@ export function scoringOf(request: SegmentRequest, pack: Pack) {
 /** Segments a scene from file to files. Throws `Problem`; leaves no output on failure, and what can be resumed beside it. */
 export async function runSegment(input: SegmentInput, options: RunOptions = {}): Promise<SegmentSummary> {
   const started = performance.now();
-  const request = checkSegmentRequest(input);
+  const checked = checkSegmentRequest(input);
+  const request = { ...checked, pack: await packFolder(checked.pack) };
   const plan = planOutputs(request.out, request.formats);
   const pack = await openPack(request.pack);
   checkKnownWords(

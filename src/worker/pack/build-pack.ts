@@ -1,6 +1,6 @@
 import { chmod, copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { attentionNames, lastLayerChoices, variantName } from '../net/attention.ts';
+import { type AttentionName, attentionNames, lastLayerChoices, variantName } from '../net/attention.ts';
 import { graphParameters, type Parameters } from '../net/parameters.ts';
 import { textGraph } from '../net/text.ts';
 import type { Activation } from '../net/transformer.ts';
@@ -45,6 +45,8 @@ export interface PackContents {
   normalisation?: Manifest['normalisation'];
   finestResolution?: number;
   knownWords?: string[][] | null;
+  /** Attention and opened layers of `clip` where its authors use others than SegEarth's. */
+  defaults?: { attention: AttentionName; lastLayers: number };
 }
 
 export interface WriteOptions {
@@ -147,7 +149,8 @@ async function writeFiles(
   };
 
   const opticalGraphs = await visionGraphs(clip, 'vision');
-  const sarGraphs = sar === null ? null : await visionGraphs(sar, 'vision-sar');
+  // A SAR encoder that comes alone stands for both, in one file.
+  const sarGraphs = sar === clip ? opticalGraphs : sar && (await visionGraphs(sar, 'vision-sar'));
   const [textFile] = await writeGraphs(
     [textGraph(geometry.text, activation, parametersOf(clip))],
     clip,
@@ -192,7 +195,7 @@ async function writeFiles(
     normalisation: contents.normalisation ?? clipNormalisation,
     finestResolution: contents.finestResolution ?? publishedFinestResolution,
     encoders: {
-      optical: { graphs: opticalGraphs, attention: 'segearth', lastLayers: 1 },
+      optical: { graphs: opticalGraphs, ...(contents.defaults ?? { attention: 'segearth', lastLayers: 1 }) },
       ...(sarGraphs && { sar: { graphs: sarGraphs, attention: 'sclip', lastLayers: 2 } }),
     },
     text: { graph: textFile!, vocabulary },
@@ -206,8 +209,9 @@ async function writeFiles(
 
 /** Counts tensors as they are written. */
 function progressOf(contents: PackContents, onProgress: ReportProgress | undefined): () => void {
-  const { clip, sar, upsampler } = contents;
-  const total = clip.names().length + (sar?.names().length ?? 0) + (upsampler?.weights.names().length ?? 0);
+  const { clip, sar = null, upsampler } = contents;
+  const own = sar === null || sar === clip ? 0 : sar.names().length;
+  const total = clip.names().length + own + (upsampler?.weights.names().length ?? 0);
   let done = 0;
   return () => {
     done = Math.min(done + 1, total);

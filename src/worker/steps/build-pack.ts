@@ -1,12 +1,14 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createTokenizer } from '../net/tokenizer.ts';
 import type { Activation } from '../net/transformer.ts';
 import { readVocabulary } from '../net/vocabulary-file.ts';
-import { writePack } from '../pack/build-pack.ts';
+import { type PackContents, writePack } from '../pack/build-pack.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import { fileDigest } from '../pack/open-pack.ts';
 import { Problem } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
+import { unpackMember } from '../weights/archive-member.ts';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
 import { inferGeometry } from '../weights/geometry.ts';
 import { openClipCheckpoint, upsamplerCheckpoint } from '../weights/names.ts';
@@ -22,6 +24,13 @@ export interface BuildPackRequest {
   storage?: 'float32' | 'float16';
   /** Default: the name of the folder. */
   name?: string;
+  /** `checkpoint` is a zip archive that holds the checkpoint under this name. */
+  member?: string | null;
+  /** Whether the image encoder is for SAR images. */
+  sar?: boolean;
+  /** Attention and opened layers that its authors use; default: SegEarth's, one layer. */
+  defaults?: PackContents['defaults'];
+  normalisation?: Manifest['normalisation'];
 }
 
 /** Builds a pack from checkpoint files; returns its manifest. */
@@ -36,8 +45,19 @@ export async function buildPack(
     opened.push(checkpoint);
     return checkpoint;
   };
+  let unpacked: string | null = null;
   try {
-    const clip = openClipCheckpoint(await open(request.checkpoint));
+    let { checkpoint } = request;
+    if (request.member) {
+      const out = path.resolve(request.out);
+      await mkdir(path.dirname(out), { recursive: true });
+      unpacked = await mkdtemp(`${out}.unpacked-`);
+      checkpoint = path.join(unpacked, request.member);
+      await unpackMember(request.checkpoint, request.member, checkpoint, signal, (done, total) =>
+        onProgress?.({ phase: 'unpacking', done, total, unit: 'bytes' }),
+      );
+    }
+    const clip = openClipCheckpoint(await open(checkpoint));
     await checkVocabulary(request.vocabulary, inferGeometry(clip).text.vocabulary);
     const upsampler = request.upsampler === null ? null : upsamplerCheckpoint(await open(request.upsampler));
     const sources = [
@@ -48,10 +68,13 @@ export async function buildPack(
     return await writePack(
       {
         clip,
+        sar: request.sar ? clip : null,
         upsampler: upsampler && { kind: detectUpsampler(upsampler.names())!, weights: upsampler },
         vocabularyFile: request.vocabulary,
         activation: request.activation,
         storage: request.storage ?? 'float32',
+        ...(request.defaults && { defaults: request.defaults }),
+        ...(request.normalisation && { normalisation: request.normalisation }),
         name: request.name ?? path.basename(path.resolve(request.out)),
         sources: await Promise.all(
           sources.map(async ({ role, file }) => ({
@@ -66,6 +89,7 @@ export async function buildPack(
     );
   } finally {
     for (const checkpoint of opened) await checkpoint.close();
+    if (unpacked !== null) await rm(unpacked, { recursive: true, force: true });
   }
 }
 

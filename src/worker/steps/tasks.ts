@@ -1,6 +1,7 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import type { Scores } from '../evaluate/confusion.ts';
 import type { Manifest } from '../pack/manifest.ts';
+import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
 import type { BuildPackRequest } from './build-pack.ts';
 import type { CompareMapsRequest } from './compare-maps.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
@@ -9,6 +10,7 @@ import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
+import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
 import type { TraceRequest } from './trace-map.ts';
 import type { TrainRequest } from './train.ts';
@@ -21,12 +23,14 @@ export interface Tasks {
   merge: { request: MergeRequest; piece: never; reply: number[] };
   trace: { request: TraceRequest; piece: FeatureBatch; reply: number };
   buildPack: { request: BuildPackRequest; piece: never; reply: Manifest };
+  smokePack: { request: SmokeRequest; piece: never; reply: SmokeReply };
   buildRandomPack: { request: { out: string; overwrite: boolean }; piece: never; reply: Manifest };
   makeDemoScene: {
     request: { folder: string; seed: number; size: number; software: string };
     piece: never;
     reply: { scenePath: string; truthPath: string; classes: ClassEntry[] };
   };
+  benchmark: { request: BenchmarkRequest; piece: never; reply: BenchmarkReply };
   evaluatePack: { request: EvaluatePackRequest; piece: never; reply: EvaluatePackReply };
   compareMaps: { request: CompareMapsRequest; piece: never; reply: Scores };
   train: { request: TrainRequest; piece: never; reply: string[] };
@@ -67,6 +71,10 @@ const runners: Runners = {
     const { buildPack } = await import('./build-pack.ts');
     return { reply: await buildPack(request, context.signal, context.report) };
   },
+  async smokePack(request, context) {
+    const { smokePack } = await import('./smoke-pack.ts');
+    return { reply: await smokePack(request, context.signal, context.report) };
+  },
   async buildRandomPack({ out, overwrite }, context) {
     const { buildRandomPack } = await import('./random-pack.ts');
     return { reply: await buildRandomPack(out, overwrite, context) };
@@ -78,6 +86,10 @@ const runners: Runners = {
       signal: context.signal,
     });
     return { reply: { scenePath, truthPath, classes: [...classes] } };
+  },
+  async benchmark(request, context) {
+    const { benchmark } = await import('./benchmark.ts');
+    return { reply: await benchmark(request, context) };
   },
   async evaluatePack(request, context) {
     const { evaluatePack } = await import('./evaluate-pack.ts');

@@ -1,0 +1,116 @@
+import type { IncomingMessage } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
+import { Problem, throwIfCancelled } from '../../worker/report/problem.ts';
+
+export interface HttpOptions {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds without a byte after which a connection counts as dead. */
+  stallMs: number;
+  /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read from here. */
+  env: NodeJS.ProcessEnv;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  /** The body's bytes; throws when the connection drops, stalls or the signal fires. */
+  body: AsyncIterable<Buffer>;
+  /** Leaves the body unread. */
+  discard(): void;
+}
+
+const redirectLimit = 8;
+
+/**
+ * GETs an address, through redirects and the environment's proxies. Throws what Node throws for connections that fail,
+ * `Problem` for what trying again cannot mend.
+ */
+export async function get(
+  address: string,
+  headers: Record<string, string>,
+  options: HttpOptions,
+): Promise<HttpReply> {
+  let url = new URL(address);
+  for (let redirects = 0; ; redirects++) {
+    const reply = await getOnce(url, headers, options);
+    if (![301, 302, 303, 307, 308].includes(reply.status)) return reply;
+    reply.discard();
+    const { location } = reply.headers;
+    const next = location === undefined ? null : URL.parse(location, url.href);
+    if (next === null || redirects === redirectLimit) {
+      throw new Problem(
+        'download/redirect',
+        `${address}: is redirected ${next === null ? 'to nowhere' : 'too often'}.`,
+        elsewhere,
+      );
+    }
+    if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {
+      throw new Problem(
+        'download/redirect',
+        `${address}: is redirected to ${next.protocol}//${next.host}, which is not safe to follow.`,
+        elsewhere,
+      );
+    }
+    url = next;
+  }
+}
+
+export const elsewhere = 'Use a mirror (--mirror), or fetch the files elsewhere and install with --from.';
+
+async function getOnce(
+  url: URL,
+  headers: Record<string, string>,
+  { signal, stallMs, env }: HttpOptions,
+): Promise<HttpReply> {
+  throwIfCancelled(signal);
+  const client = url.protocol === 'https:' ? https : http;
+  const agent = new client.Agent({ keepAlive: false, proxyEnv: env });
+  const request = client.get(url, { agent, headers });
+  const stalled = new Error(`no byte for ${Math.round(stallMs / 1000)} s`);
+  let timer = setTimeout(() => request.destroy(stalled), stallMs);
+  const onAbort = () => request.destroy(signal!.reason instanceof Error ? signal!.reason : undefined);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const settle = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+    agent.destroy();
+  };
+  let response: IncomingMessage;
+  try {
+    response = await new Promise<IncomingMessage>((resolve, reject) => {
+      request.on('response', resolve);
+      request.on('error', reject);
+    });
+  } catch (error) {
+    settle();
+    throwIfCancelled(signal);
+    throw error;
+  }
+  async function* body(): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        // Writing may take its time; only waiting for the network counts.
+        clearTimeout(timer);
+        yield chunk;
+        timer = setTimeout(() => response.destroy(stalled), stallMs);
+      }
+    } catch (error) {
+      throwIfCancelled(signal);
+      throw error;
+    } finally {
+      response.destroy();
+      settle();
+    }
+  }
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: body(),
+    discard() {
+      response.on('error', () => {});
+      response.destroy();
+      settle();
+    },
+  };
+}
