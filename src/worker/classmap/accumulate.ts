@@ -63,9 +63,11 @@ export class ScoreAccumulator {
         }
       }
     }
+    const ringValid = this.#valid;
     for (let row = top; row < bottom; row++) {
       const from = (row - window.row) * window.width + source;
-      this.#valid.set(valid.subarray(from, from + span), (row % ring) * width + target);
+      const to = (row % ring) * width + target;
+      for (let offset = 0; offset < span; offset++) ringValid[to + offset] = valid[from + offset]!;
     }
   }
 
