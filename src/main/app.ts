@@ -3,6 +3,7 @@ import type { SceneInfo } from '../worker/steps/info.ts';
 import type { TrainRequest } from '../worker/steps/train.ts';
 import type { InstallRequest } from './packs/install.ts';
 import type { ListedPack } from './packs/installed.ts';
+import type { BenchmarkRequest, BenchmarkSummary } from './run/benchmark.ts';
 import type { DemoRequest, DemoResult } from './run/demo.ts';
 import type { EvaluateRequest, EvaluateSummary } from './run/evaluate.ts';
 import type { PackInfo, PackInstallOptions } from './run/pack.ts';
@@ -33,6 +34,9 @@ export interface App {
   packRemove(name: string): Promise<Described<{ folder: string }>>;
   demo(request: DemoRequest, options?: RunOptions): Promise<DemoResult>;
   evaluate(request: EvaluateRequest, options?: RunOptions): Promise<EvaluateSummary>;
+  benchmark(request: BenchmarkRequest, options?: RunOptions): Promise<BenchmarkSummary>;
+  /** The sets that `benchmark` knows. */
+  benchmarks(): Promise<Described<object[]>>;
   /** Returns the files that came of it. */
   train(request: TrainRequest, options?: RunOptions): Promise<string[]>;
 }
@@ -75,6 +79,14 @@ export function createApp(): App {
     async evaluate(request, options) {
       const { runEvaluate } = await import('./run/evaluate.ts');
       return runEvaluate(request, options);
+    },
+    async benchmark(request, options) {
+      const { runBenchmark } = await import('./run/benchmark.ts');
+      return runBenchmark(request, options);
+    },
+    async benchmarks() {
+      const { describeBenchmarks } = await import('./run/benchmark.ts');
+      return describeBenchmarks();
     },
     async train(request, options) {
       const { runTrain } = await import('./run/train.ts');

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { Cancelled } from '../worker/report/problem.ts';
 import { asProblem } from '../worker/report/problem-record.ts';
+import { benchmarkCommand } from './cli/benchmark.ts';
 import type { Console } from './cli/console.ts';
 import { demoCommand } from './cli/demo.ts';
 import { evaluateCommand } from './cli/evaluate.ts';
@@ -82,7 +83,15 @@ const program = new Command('landscribe')
   .helpOption('-h, --help', 'explain a command and its options')
   .option('--debug', 'print the stack of a failure')
   .showSuggestionAfterError(false);
-const commands = [segmentCommand, infoCommand, packCommand, demoCommand, evaluateCommand, trainCommand];
+const commands = [
+  segmentCommand,
+  infoCommand,
+  packCommand,
+  demoCommand,
+  evaluateCommand,
+  benchmarkCommand,
+  trainCommand,
+];
 for (const command of commands.map((create) => create(door))) {
   program.addCommand(command);
 }

@@ -23,7 +23,7 @@ export function resizeLongSide(picture: ColourImage, longSide: number): ColourIm
   let lowerRow = -1;
   for (let row = 0, at = 0; row < height; row++) {
     const first = rows.first[row]!;
-    const second = Math.min(first + 1, picture.height - 1);
+    const second = rows.second[row]!;
     if (first !== upperRow) {
       [upper, lower] = [lower, upper];
       [upperRow, lowerRow] = [lowerRow, upperRow];
@@ -45,33 +45,46 @@ export function resizeLongSide(picture: ColourImage, longSide: number): ColourIm
   return { width, height, pixels };
 }
 
-/** The pixel before each target pixel's centre and the weight of the one after it, in units of 1 / 2048. */
-function samplePoints(size: number, target: number): { first: Int32Array; weight: Int32Array } {
+/** The pixels around each target pixel's centre, and the second one's weight in units of 1 / 2048. */
+interface SamplePoints {
+  first: Int32Array;
+  second: Int32Array;
+  weight: Int32Array;
+}
+
+/** Positions in single precision, as OpenCV computes them; beyond the border both pixels are the border's. */
+function samplePoints(size: number, target: number): SamplePoints {
   const first = new Int32Array(target);
+  const second = new Int32Array(target);
   const weight = new Int32Array(target);
-  const scale = size / target;
+  const scale = 1 / (target / size);
   for (let i = 0; i < target; i++) {
-    const position = (i + 0.5) * scale - 0.5;
+    const position = Math.fround((i + 0.5) * scale - 0.5);
     const before = Math.floor(position);
-    if (before < 0) continue;
-    first[i] = Math.min(before, size - 1);
-    weight[i] = before >= size - 1 ? 0 : Math.round((position - before) * one);
+    first[i] = Math.max(0, Math.min(before, size - 1));
+    second[i] = Math.min(before + 1, size - 1);
+    weight[i] = roundHalfEven(Math.fround(position - before) * one);
   }
-  return { first, weight };
+  return { first, second, weight };
+}
+
+function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + (below & 1) : Math.round(value);
 }
 
 /** One row of the picture at the target's columns, times 2048. */
 function interpolateRow(
   { width, pixels }: ColourImage,
   row: number,
-  { first, weight }: { first: Int32Array; weight: Int32Array },
+  { first, second, weight }: SamplePoints,
   out: Int32Array,
 ): void {
   const start = 3 * row * width;
   for (let column = 0, at = 0; column < first.length; column++) {
     const left = start + 3 * first[column]!;
+    const right = start + 3 * second[column]!;
     const after = weight[column]!;
-    const right = after > 0 ? left + 3 : left;
     for (let band = 0; band < 3; band++, at++) {
       out[at] = (one - after) * pixels[left + band]! + after * pixels[right + band]!;
     }

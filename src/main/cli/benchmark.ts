@@ -1,0 +1,131 @@
+import { availableParallelism } from 'node:os';
+import { Command, Option } from 'commander';
+import { Problem } from '../../worker/report/problem.ts';
+import { decimal, wholeNumber } from './arguments.ts';
+import type { Console } from './console.ts';
+import { packOf } from './pack-choice.ts';
+
+interface BenchmarkOptions {
+  set?: string[];
+  all?: boolean;
+  list?: boolean;
+  data?: string;
+  pack?: string;
+  method: 'segearth';
+  lastLayers?: number;
+  upsampler?: 'simfeatup';
+  lambda?: number;
+  encoder?: 'optical' | 'sar';
+  templates: 'imagenet';
+  against?: string;
+  limit?: number;
+  out: string;
+  again?: boolean;
+  provider: 'cpu';
+  threads: number;
+  json?: boolean;
+}
+
+export function benchmarkCommand(door: Console): Command {
+  return new Command('benchmark')
+    .description(
+      'Measure a pack on the sets of the published tables, beside the published and the supervised scores.',
+    )
+    .option('--set <name...>', 'sets to measure (benchmark --list names them)')
+    .option('--all', 'every set that is found; finished sets are not measured again')
+    .option('--list', 'list the sets, their published scores and where their files are looked for')
+    .option('--data <folder>', "the set's folder, or one that holds the sets' folders")
+    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK, else the built-in starter)')
+    .addOption(
+      new Option(
+        '--method <name>',
+        'segearth: as published for the set; the others as SegEarth-OV was compared with them, without upsampler and bias alleviation',
+      )
+        .choices(['segearth', 'clip', 'maskclip', 'sclip', 'clearclip', 'gem'])
+        .default('segearth'),
+    )
+    .option('--last-layers <count>', "layers that use the attention (default: the method's)", wholeNumber(1))
+    .addOption(
+      new Option('--upsampler <name>', "upsampler (default: the method's)").choices([
+        'simfeatup',
+        'featup',
+        'none',
+      ]),
+    )
+    .option(
+      '--lambda <factor>',
+      "weight of the global bias alleviation, 0 for none (default: the method's)",
+      decimal(-10, 10),
+    )
+    .addOption(
+      new Option('--encoder <modality>', "image encoder of the pack (default: the set's)").choices([
+        'optical',
+        'sar',
+      ]),
+    )
+    .addOption(
+      new Option('--templates <set>', 'sentences that each word is read in')
+        .choices(['imagenet', 'single', 'remote-sensing'])
+        .default('imagenet'),
+    )
+    .option(
+      '--against <name>',
+      "published scores to stand beside, such as remoteclip-b32 (default: the method's)",
+    )
+    .option('--limit <count>', 'only so many pictures of each set, evenly spread', wholeNumber(1))
+    .option('--out <folder>', 'folder of results.csv, results.md and unfinished sets', 'landscribe-benchmark')
+    .option('--again', 'measure finished sets again')
+    .addOption(
+      new Option('--provider <name>', 'what computes')
+        .choices(['cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
+        .default('cpu'),
+    )
+    .addOption(
+      new Option('--threads <count>', 'processor threads')
+        .argParser(wholeNumber(1))
+        .default(availableParallelism(), 'all'),
+    )
+    .option('--json', 'print { results, skipped, failed }, and no progress')
+    .action((options: BenchmarkOptions) => runCommand(door, options));
+}
+
+async function runCommand(door: Console, options: BenchmarkOptions): Promise<void> {
+  const { createApp } = await import('../app.ts');
+  if (options.list) {
+    const { info, text } = await createApp().benchmarks();
+    door.print(options.json ? JSON.stringify(info) : text);
+    return;
+  }
+  if ((options.set === undefined) === (options.all === undefined))
+    throw new Problem('usage', 'Name sets with --set, or take --all.', 'See landscribe benchmark --help.');
+  if (options.data === undefined)
+    throw new Problem('usage', 'No --data folder is given.', 'See landscribe benchmark --help.');
+  const display = door.display(options.json ?? false);
+  try {
+    const { info, text } = await createApp().benchmark(
+      {
+        sets: options.set ?? null,
+        folder: options.data,
+        pack: packOf(options.pack),
+        method: options.method,
+        lastLayers: options.lastLayers ?? null,
+        upsampler: options.upsampler ?? null,
+        lambda: options.lambda ?? null,
+        modality: options.encoder ?? null,
+        templates: options.templates,
+        against: options.against ?? null,
+        limit: options.limit ?? null,
+        session: { provider: options.provider, threads: options.threads },
+        out: options.out,
+        again: options.again ?? false,
+      },
+      { signal: door.signal, onProgress: display.report, onNote: display.note },
+    );
+    display.end();
+    door.print(options.json ? JSON.stringify(info) : text);
+    const { requireNoFailure } = await import('../run/benchmark.ts');
+    requireNoFailure(info);
+  } finally {
+    display.end();
+  }
+}
