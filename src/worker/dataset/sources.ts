@@ -43,6 +43,8 @@ export type SourceConfig =
       seed: number;
       scenes: number;
       size: number;
+      /** Share of scenes with large industrial districts, 0 to 1. */
+      industry?: number;
       /** Least and most metres per pixel. */
       resolution: [number, number];
     });
@@ -300,7 +302,11 @@ function syntheticPicture(
   const [finest, coarsest] = config.resolution;
   const resolution = finest * (coarsest / finest) ** (random.next() ** 1.5);
   const { size } = config;
-  const scene = generateScene({ seed, width: size, height: size, resolution, style: randomStyle(seed) });
+  const usual = randomStyle(seed);
+  const style = random.chance(config.industry ?? 0)
+    ? { ...usual, industrial: random.range(0.3, 0.6), residential: random.range(0, 0.2) }
+    : usual;
+  const scene = generateScene({ seed, width: size, height: size, resolution, style });
   const rgb = new Uint8Array(size * size * 3);
   for (let band = 0; band < 3; band++)
     for (let at = 0; at < size * size; at++) rgb[at * 3 + band] = scene.pixels[band * size * size + at]!;
