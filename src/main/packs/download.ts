@@ -96,7 +96,8 @@ export async function download(
         if (!setback) throw error;
         have = setback.restart ? await restart(handle, memory) : (await handle.stat()).size;
         resumed ||= have > before && before > 0;
-        failures = have - before >= worthwhile ? 1 : failures + 1;
+        // Starting anew costs what was there, so that it cannot go on for ever.
+        if (!(setback.restart && before > 0)) failures = have - before >= worthwhile ? 1 : failures + 1;
         if (failures >= attempts || attempt >= attemptLimit) throw gaveUp(file, setback, have);
         const wait = Math.max(waitMs(failures), setback.waitMs);
         options.onNote?.(`${path.basename(file.target)}: ${setback.message}; trying again`);
