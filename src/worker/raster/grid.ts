@@ -1,4 +1,5 @@
 import type { Crs } from './crs.ts';
+import type { GroundControl } from './ground-control.ts';
 
 /**
  * Affine geotransform in GDAL's order: x = t[0] + column·t[1] + row·t[2]; y = t[3] + column·t[4] + row·t[5],
@@ -14,6 +15,8 @@ export interface Grid {
   height: number;
   transform: Affine;
   crs: Crs | null;
+  /** Where the raster has ground control points instead of a transform: the exact way; `transform` is its best fit. */
+  groundControl?: GroundControl;
 }
 
 /** The transform of an image without georeference: x to the right, y up, the image below y = 0. */

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Bands, Samples } from '../raster/bands.ts';
-import type { Window } from '../raster/grid.ts';
+import type { Grid, Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { type BandMetadata, parseBandMetadata, roleOfName } from './band-metadata.ts';
 import { BlockCache } from './block-cache.ts';
@@ -18,9 +18,15 @@ export interface GeoTiffOptions {
   cacheBytes: number;
   /** Opens a file that is cut short, too: its header can be shown, and reading a missing block is a Problem. */
   allowIncomplete: boolean;
+  /** Whether a palette raster reads as its three colours (default) or as one band of palette indices. */
+  paletteAs?: 'colours' | 'indices';
 }
 
 export interface GeoTiffScene extends Scene {
+  /** Pixels that are decoded at once: a tile, or as many rows of a strip. */
+  readonly blockSize: { readonly width: number; readonly height: number };
+  /** Of a palette raster: 8-bit reds, greens and blues by index; else null. */
+  readonly palette: readonly Uint8Array[] | null;
   /** Blocks decoded so far. */
   blockReads(): number;
 }
@@ -90,7 +96,8 @@ export function tiffScene(
   const { levels, masked } = levelsOf(path, file, source, extra, nodata);
   const metadata = parseBandMetadata(file.tags.metadata);
   const alpha = alphaSample(main, metadata);
-  const palette = main.photometric === 3 && main.colourMap !== null ? coloursOf(main) : null;
+  const colourTable = main.photometric === 3 && main.colourMap !== null ? coloursOf(main) : null;
+  const palette = options.paletteAs === 'indices' ? null : colourTable;
   const inverted =
     main.photometric === 0 && (type === 'uint8' || type === 'uint16') ? 2 ** main.layout.bits - 1 : null;
   const bands = palette !== null ? paletteBands() : bandsOf(metadata, main, type, nodata, alpha);
@@ -154,6 +161,8 @@ export function tiffScene(
   return {
     header,
     read,
+    blockSize: { width: levels[0]!.image.blockWidth, height: levels[0]!.image.blockHeight },
+    palette: colourTable,
     blockReads: () => cache.reads,
     async close() {
       cache.clear();
@@ -423,12 +432,13 @@ function headerOf(
   palette: boolean,
 ): SceneHeader {
   const image = file.images[0]!;
-  const grid = {
+  const grid: Grid = {
     width: image.width,
     height: image.height,
     transform: georeference.transform,
     crs: georeference.crs,
   };
+  if (georeference.groundControl !== undefined) grid.groundControl = georeference.groundControl;
   const details: Record<string, string> = {
     compression: compressionName(image.compression),
     layout: image.tiled
