@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { starterPack } from '../packs/home.ts';
+import { starterPack } from '../packs/starter.ts';
 import { wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Problem } from '../../worker/report/problem.ts';
-import { starterPack } from '../packs/home.ts';
+import { starterPack } from '../packs/starter.ts';
 
 /** The pack asked for: the option's, $LANDSCRIBE_PACK's, else the built-in starter. Throws `pack/none`. */
 export function packOf(option: string | undefined): string {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { manifestFile } from '../../worker/pack/manifest.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { ownEntry, plainName, readRegistry } from './registry.ts';
+import { starterPack } from './starter.ts';
 
 /** Where one user's packs and downloads lie. */
 export interface Home {
@@ -14,9 +14,6 @@ export interface Home {
   /** SHA-256 of files whose publishers state none, as first downloaded. */
   checksums: string;
 }
-
-/** The pack that comes with the program: `models/starter`, two floors up from source and built code alike. */
-export const starterPack = fileURLToPath(new URL('../../../models/starter', import.meta.url));
 
 /** $LANDSCRIBE_HOME, else the place that the system has for programs' own files. */
 export function homeOf(env: NodeJS.ProcessEnv = process.env, platform = process.platform): Home {
