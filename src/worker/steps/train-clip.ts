@@ -30,7 +30,12 @@ const configuration = z.strictObject({
   merges: whole.max(48_894),
   /** Tokens that prompts are cut to in training. */
   length: whole,
-  loss: z.strictObject({ denseScale: z.number(), denseWeight: z.number(), captionWeight: z.number() }),
+  loss: z.strictObject({
+    denseScale: z.number(),
+    denseWeight: z.number(),
+    captionWeight: z.number(),
+    separationWeight: z.number().min(0),
+  }),
   alleviation: z.strictObject({ lambda: z.number(), share: z.number().min(0).max(1) }),
   optimiser: z.strictObject({
     beta1: z.number(),
@@ -47,6 +52,8 @@ const configuration = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().regex(/^[a-z0-9-]+$/),
+        /** Trains the words alone once more before the phase. */
+        words: z.boolean().optional(),
         /** Blocks of the image tower; later phases may have more. */
         layers: whole,
         /** Side of the images, pixels. */
@@ -145,21 +152,16 @@ export async function trainClip(
       length: config.length,
     };
     const { gradientLimit, ...optimiser } = config.optimiser;
-    const start: NamedWeights =
+    let start: NamedWeights =
       weights === null
-        ? await taughtWords(
-            config,
-            geometry,
-            tokenizer,
-            sampleImages(sources, phase.side),
-            request.threads,
-            report,
-          )
+        ? await startingClip(geometry, config.seed, sampleImages(sources, phase.side))
         : await growLayers(
             await regridPositions(weights, geometry.vision.grid),
             geometry,
             config.seed + index,
           );
+    if (weights === null || phase.words)
+      start = await taughtWords(config, geometry, tokenizer, start, request.threads, report);
     const trainer = await ClipTrainer.create(
       geometry,
       shape,
@@ -232,16 +234,15 @@ function sampleImages(sources: readonly PictureSource[], side: number): Float32A
   return out;
 }
 
-/** Starting weights whose text tower tells the concepts' words apart. */
+/** The weights with a text tower that tells the concepts' words apart. */
 async function taughtWords(
   config: ClipConfig,
   geometry: ClipGeometry,
   tokenizer: Tokenizer,
-  sample: Float32Array,
+  start: NamedWeights,
   threads: number,
   report?: ReportProgress,
 ): Promise<NamedWeights> {
-  const start = await startingClip(geometry, config.seed, sample);
   const { steps, each, learningRate } = config.words;
   const { length } = config;
   return trainWords(

@@ -74,7 +74,15 @@ export interface ClipLossOptions {
   denseScale: number;
   denseWeight: number;
   captionWeight: number;
+  /**
+   * Weight of keeping the drawn words apart (default 0). Where an image tower cannot tell two words yet, both towers
+   * find it easiest to make them one, and part them again only slowly.
+   */
+  separationWeight?: number;
 }
+
+/** Words count as apart where their cosine is below about 0.6. */
+const separationScale = 15;
 
 export interface ClipStepResult {
   /** Weighted sum of the two below. */
@@ -145,12 +153,21 @@ export function clipStepGraph(
     return multiply(graph, sides, graph.scalar(0.5));
   });
 
-  const total = add(
+  const both = add(
     graph,
     multiply(graph, dense, graph.scalar(loss.denseWeight)),
     multiply(graph, caption, graph.scalar(loss.captionWeight)),
   );
-  return stepGraph(graph, parameters, total, { dense, caption }, optimiser);
+  const { separationWeight = 0 } = loss;
+  if (separationWeight === 0) return stepGraph(graph, parameters, both, { dense, caption }, optimiser);
+  const separation = graph.scope('separation', () => {
+    const cosines = matmul(graph, slice(graph, texts, 0, 0, words), wordColumns);
+    const shares = softmax(graph, multiply(graph, cosines, graph.scalar(separationScale)));
+    const same = Float32Array.from({ length: words * words }, (_, at) => (at % (words + 1) === 0 ? 1 : 0));
+    return crossEntropy(graph, graph.constant(same, [words, words], 'same'), shares);
+  });
+  const total = add(graph, both, multiply(graph, separation, graph.scalar(separationWeight)));
+  return stepGraph(graph, parameters, total, { dense, caption, separation }, optimiser);
 }
 
 /** CLS of the ordinary forward pass: the last block's step for the class token alone. */

@@ -28,11 +28,8 @@ export interface WordBatch {
   meanings: readonly number[];
 }
 
-/**
- * As sharp as CLIP gets: words then stay close to each other, as CLIP's are, so that an untrained image tower scores
- * them nearly alike. From words that lie far apart it starts with confident errors, and first learns to say nothing.
- */
-const scale = 100;
+/** Words come to lie apart by cosines of about 0.2: near enough that an untrained image tower is not sure of nonsense. */
+const scale = 30;
 const self = -1e4;
 
 /**
