@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { labelPicture } from '../benchmark/label-picture.ts';
 import { measureSet, setScore } from '../benchmark/measure-set.ts';
@@ -8,6 +9,7 @@ import { type FoundSet, findSamples } from '../benchmark/samples.ts';
 import { type BenchmarkSet, findSet, readBenchmarkSets } from '../benchmark/sets.ts';
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import { decisionRule } from '../classmap/decide.ts';
+import { storageProblem } from '../classmap/storage-problem.ts';
 import type { Scores } from '../evaluate/confusion.ts';
 import { PackScorer } from '../infer/pack-scorer.ts';
 import type { SessionOptions } from '../infer/session.ts';
@@ -15,7 +17,7 @@ import { embedWords } from '../infer/words.ts';
 import type { TemplateSetName } from '../net/templates.ts';
 import { checkKnownWords } from '../pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../pack/open-pack.ts';
-import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
+import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { asProblem, type ProblemRecord, toRecord } from '../report/problem-record.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -67,6 +69,9 @@ const excuses = new Set([
   'pack/no-upsampler',
 ]);
 
+/** Problems that every other set would meet, too. */
+const endsAll = /^(cancelled|internal|disk\/|provider\/|pack\/corrupt|system\/)/;
+
 /**
  * Measures a pack on sets of the papers' tables and adds the scores to the results. A set that is in the results with
  * the same settings, pack and pictures is not measured again; one that was interrupted goes on. Named sets throw their
@@ -85,6 +90,10 @@ export async function benchmark(request: BenchmarkRequest, context: TaskContext)
   }
   const pack = await openPack(request.pack);
   await verifyPack(pack, context.signal);
+  await mkdir(request.out, { recursive: true }).catch((error) => {
+    throw storageProblem(error, request.out);
+  });
+  await readResults(request.out);
   const reply: BenchmarkReply = { results: [], skipped: [], failed: [], table: '' };
   for (const set of sets) {
     throwIfCancelled(context.signal);
@@ -92,8 +101,7 @@ export async function benchmark(request: BenchmarkRequest, context: TaskContext)
       reply.results.push(await benchmarkSet(set, pack, request, context));
     } catch (error) {
       const problem = asProblem(error);
-      if (request.sets !== null || problem instanceof Cancelled || problem.code === 'cancelled')
-        throw problem;
+      if (request.sets !== null || endsAll.test(problem.code)) throw problem;
       if (excuses.has(problem.code)) {
         reply.skipped.push({ set: set.name, reason: problem.message });
       } else {
@@ -121,8 +129,8 @@ async function benchmarkSet(
     lambda: request.lambda,
     modality: request.modality,
   });
-  if (request.upsampler === null && settings.upsample && pack.manifest.upsampler === null)
-    settings.upsample = false;
+  const bare = request.upsampler === null && settings.upsample && pack.manifest.upsampler === null;
+  if (bare) settings.upsample = false;
   const words = set.classes.flat();
   checkKnownWords(pack.manifest, words);
   const run = runKey(set, found, settings, pack, request);
@@ -133,15 +141,16 @@ async function benchmarkSet(
     note(`${set.name} is in the results already.`);
     return earlier;
   }
-  if (!found.layout.confirmed) {
-    note(
-      `${set.name}: where its files lie and what its label values mean is not published; read as ${found.layout.name}.${found.layout.note ? ` ${found.layout.note}` : ''}`,
-    );
-  }
   const classes = classEntries(set);
   const rule = decisionRule(classes, set.probabilityThreshold, classes[set.background]!.name);
   const embeddings = await embedWords(pack, words, request.templates, request.session.threads, signal);
   const scorer = await PackScorer.open(pack, embeddings, settings, request.session);
+  if (bare) note(`Pack ${pack.manifest.name} has no upsampler: ${set.name} is measured without.`);
+  if (!found.layout.confirmed) {
+    note(
+      `${set.name}: where its files lie and what its label values mean is not published; read in the layout "${found.layout.name}".${found.layout.note ? ` ${found.layout.note}` : ''}`,
+    );
+  }
   try {
     const measured = await measureSet(
       set,

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -171,6 +172,58 @@ describe('benchmark with a pack of random weights', () => {
     expect(skipped.find(({ set }) => set === 'DDHR-Korea')!.reason).toContain('no SAR encoder');
     expect(skipped.find(({ set }) => set === 'LoveDA')!.reason).toContain('not found');
     await rm(root, { recursive: true });
+    expect((await benchmark(all, context())).results).toEqual(results);
+    expect(notes).toEqual(['UDD5 is in the results already.']);
+  });
+
+  it('names a folder of results that cannot be, before anything is measured', async () => {
+    const out = path.join(folder, 'a file');
+    await writeFile(out, '');
+    await expect(benchmark({ ...request, sets: null, out }, context())).rejects.toMatchObject({
+      message: expect.stringContaining('a file'),
+    });
+  });
+
+  it('goes on after being killed outright', async () => {
+    const out = path.join(folder, 'killed');
+    const partial = path.join(out, 'partial');
+    // Enough pictures that the signal comes before the last.
+    const many = path.join(folder, 'many');
+    for (let copy = 0; copy < 5; copy++) {
+      for (const stem of ['a', 'b_1', 'c']) {
+        const from = path.join(folder, 'data/UDD5/val');
+        await cp(path.join(from, `src/${stem}.JPG`), path.join(many, `val/src/${stem}-${copy}.JPG`));
+        await cp(path.join(from, `gt/${stem}.png`), path.join(many, `val/gt/${stem}-${copy}.png`));
+      }
+    }
+    const args = ['benchmark', '--set', 'UDD5', '--data', many, '--pack', request.pack, '--out', out];
+    const quick = ['--templates', 'single', '--threads', '1', '--upsampler', 'none'];
+    const lines = (): string[] => {
+      const [name] = existsSync(partial) ? readdirSync(partial) : [];
+      if (name === undefined) return [];
+      return readFileSync(path.join(partial, name), 'utf8').split('\n').slice(0, -1);
+    };
+    const killed = await runCli([...args, ...quick], {
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (lines().length > 0) child.kill('SIGKILL');
+        }, 2);
+        child.on('exit', () => clearInterval(timer));
+      },
+    });
+    expect(killed.signal).toBe('SIGKILL');
+    const kept = lines().length;
+    expect(kept).toBeGreaterThan(0);
+    expect(kept).toBeLessThan(15);
+    expect(await readResults(out)).toEqual([]);
+    expect((await runCli([...args, ...quick, '--json'])).code).toBe(0);
+    const whole = await benchmark({ ...request, folder: many, out: path.join(folder, 'whole') }, context());
+    const [row] = await readResults(out);
+    expect(row).toMatchObject({
+      score: whole.results[0]!.score,
+      'class IoU': whole.results[0]!['class IoU'],
+      pictures: '15',
+    });
   });
 
   it('takes the optical encoder for a SAR set when told to, one window a picture', async () => {
