@@ -350,6 +350,14 @@ function setbackOf(error: unknown): Setback | null {
       error,
     );
   }
+  if (code.startsWith('ERR_PROXY')) {
+    throw new Problem(
+      'download/proxy',
+      `The proxy does not let the connection through: ${error.message.split('\n')[0]}.`,
+      `Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY. ${elsewhere}`,
+      error,
+    );
+  }
   return new Setback(code && !error.message.includes(code) ? `${error.message} (${code})` : error.message);
 }
 

@@ -58,12 +58,39 @@ export async function get(
 
 export const elsewhere = 'Use a mirror (--mirror), or fetch the files elsewhere and install with --from.';
 
+/** Whether this Node's own agents follow proxies (`proxyEnv`): from 22.21 and 24.5 on. */
+export function followsProxies(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+}
+
+/** Node passes by proxies that it cannot use, without a word; the user wanted one. */
+function requireUsableProxy({ protocol }: URL, env: NodeJS.ProcessEnv): void {
+  const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
+  const proxy = env[name] || env[name.toUpperCase()];
+  if (!proxy) return;
+  if (!/^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) {
+    throw new Problem(
+      'download/proxy',
+      `${name.toUpperCase()} is no http or https address.`,
+      'Set it to one such as http://proxy.example.org:3128, or empty it.',
+    );
+  }
+  if (followsProxies(process.versions.node)) return;
+  throw new Problem(
+    'download/proxy',
+    `${name.toUpperCase()} is set, but Node.js ${process.versions.node} cannot use proxies.`,
+    'Use Node.js 24.5 or newer, or fetch the files elsewhere and install with --from.',
+  );
+}
+
 async function getOnce(
   url: URL,
   headers: Record<string, string>,
   { signal, stallMs, env }: HttpOptions,
 ): Promise<HttpReply> {
   throwIfCancelled(signal);
+  requireUsableProxy(url, env);
   const client = url.protocol === 'https:' ? https : http;
   const agent = new client.Agent({ keepAlive: false, proxyEnv: env });
   const request = client.get(url, { agent, headers });

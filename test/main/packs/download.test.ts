@@ -6,6 +6,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Download, type DownloadOptions, download } from '../../../src/main/packs/download.ts';
+import { followsProxies } from '../../../src/main/packs/http.ts';
 import { dropAt, etagOf, type Mirror, noise, part, rangeStart, startMirror } from './mirror.ts';
 
 const base = mkdtempSync(path.join(tmpdir(), 'landscribe-download-'));
@@ -377,6 +378,41 @@ describe('proxies', () => {
       close: () => void server.close(),
     };
   }
+
+  it('that refuse are told of at once', async () => {
+    const server = createServer();
+    server.on('connect', (_, socket) => socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const env = { HTTPS_PROXY: `http://127.0.0.1:${port}` };
+      await expect(fetchModel({ url: 'https://models.invalid/model.pt' }, { env })).rejects.toMatchObject({
+        code: 'download/proxy',
+        message: expect.stringContaining('407'),
+        hint: expect.stringContaining('HTTPS_PROXY'),
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  it.each([
+    'socks5://127.0.0.1:1080',
+    'proxy.example.org:3128',
+    'nonsense',
+  ])('of a kind that Node passes by are told of: %s', async (proxy) => {
+    for (const name of ['HTTP_PROXY', 'http_proxy']) {
+      await expect(fetchModel({}, { env: { [name]: proxy } })).rejects.toMatchObject({
+        code: 'download/proxy',
+      });
+    }
+    expect(mirror.asked).toEqual([]);
+  });
+
+  it('need a Node.js that follows them', () => {
+    const versions = ['20.19.0', '22.20.9', '22.21.0', '23.11.0', '24.4.1', '24.5.0', '25.0.0'];
+    expect(versions.map(followsProxies)).toEqual([false, false, true, false, false, true, true]);
+  });
 
   it('of the environment are used, and left out where it says so', async () => {
     const proxy = await startProxy();

@@ -403,6 +403,28 @@ describe('what is not the published model', () => {
     await verifyPack(await openPack(folder));
   });
 
+  it('is refused where it computes no numbers', async () => {
+    const broken = formulaClip(geometry, 'install');
+    const file = path.join(base, 'broken.pt');
+    await writeScriptArchive(file, {
+      ...broken,
+      read: async (tensor) =>
+        tensor === 'visual.ln_post.weight'
+          ? new Float32Array(broken.shape(tensor)[0]!).fill(Number.NaN)
+          : broken.read(tensor),
+    });
+    const bytes = readFileSync(file);
+    mirror.files.set('model.pt', bytes);
+    const registry = registryOf(({ files: listed }) => {
+      listed.model!.checksum = { kind: 'sha256', value: sha256(bytes) };
+    });
+    await expect(install({}, { registry })).rejects.toMatchObject({
+      code: 'pack/smoke',
+      message: expect.stringContaining('not finite'),
+    });
+    expect(readdirSync(home.packs)).toEqual([]);
+  });
+
   it('is no checkpoint: nothing is left of the conversion', async () => {
     const page = Buffer.from('<!DOCTYPE html><title>Sign in</title>');
     mirror.files.set('model.pt', page);
