@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 const endBytes = 65_536;
 const sampleCount = 16;
@@ -7,10 +8,12 @@ const sampleBytes = 4096;
 
 /**
  * Digest by which a scene's file is recognised again: SHA-256, hexadecimal, over its size, its first and last 64 KiB and
- * 16 pieces of 4 KiB spread evenly. Reads at most 192 KiB whatever the size; an edit between the pieces goes unseen.
+ * 16 pieces of 4 KiB spread evenly. Reads at most 192 KiB whatever the size; an edit between the pieces goes unseen. Of a product folder the
+ * manifest is taken, which holds checksums of all its files.
  */
 export async function fingerprintFile(path: string): Promise<string> {
-  const file = await open(path, 'r');
+  const folder = (await stat(path)).isDirectory();
+  const file = await open(folder ? join(path, 'manifest.safe') : path, 'r');
   try {
     const { size } = await file.stat();
     const hash = createHash('sha256').update(`${size}\n`);

@@ -24,9 +24,9 @@ export interface GeoTiffOptions {
 
 export interface GeoTiffScene extends Scene {
   /** Pixels that are decoded at once: a tile, or as many rows of a strip. */
-  readonly blockSize: { readonly width: number; readonly height: number };
+  readonly blockSize?: { readonly width: number; readonly height: number };
   /** Of a palette raster: 8-bit reds, greens and blues by index; else null. */
-  readonly palette: readonly Uint8Array[] | null;
+  readonly palette?: readonly Uint8Array[] | null;
   /** Blocks decoded so far. */
   blockReads(): number;
 }

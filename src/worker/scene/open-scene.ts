@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { type GeoTiffScene, openGeoTiff } from './geotiff.ts';
 
@@ -7,6 +8,8 @@ export interface OpenSceneOptions {
   cacheBytes?: number;
   /** Opens a file that is cut short, too, with `details.warning` saying so; reading what is missing is a Problem. */
   allowIncomplete?: boolean;
+  /** Whether a palette raster reads as its three colours (default) or as one band of palette indices. */
+  paletteAs?: 'colours' | 'indices';
 }
 
 /** An opened scene that also counts the blocks it decoded. */
@@ -16,7 +19,7 @@ const defaultCacheBytes = 256 * 2 ** 20;
 
 /**
  * Opens a raster; its content, not its ending, tells the format. Throws `scene/missing`, `scene/not-a-raster`,
- * `scene/unsupported`, `scene/truncated`, `scene/corrupt`, `scene/unreadable` or `disk/full`.
+ * `scene/incomplete-product`, `scene/unsupported`, `scene/truncated`, `scene/corrupt`, `scene/unreadable` or `disk/full`.
  */
 export async function openScene(
   path: string,
@@ -24,11 +27,19 @@ export async function openScene(
   options: OpenSceneOptions = {},
 ): Promise<OpenedScene> {
   throwIfCancelled(signal);
-  const head = await firstBytes(path);
+  const head = basename(path) === 'manifest.safe' ? 'folder' : await firstBytes(path);
   const settings = {
     cacheBytes: options.cacheBytes ?? defaultCacheBytes,
     allowIncomplete: options.allowIncomplete ?? false,
+    paletteAs: options.paletteAs ?? 'colours',
   };
+  if (head === 'folder' || startsWith(head, zipStart)) {
+    const { openProduct } = await import('./safe/open-product.ts');
+    const folder = basename(path) === 'manifest.safe' ? dirname(path) : path;
+    const product = await openProduct(folder, head === 'folder' ? 'folder' : 'zip', settings, signal);
+    if (product !== null) return product;
+    throw head === 'folder' ? notAProduct(path) : unsupported(path, 'a zip archive without a SAFE manifest');
+  }
   if (isTiff(head)) return openGeoTiff(path, settings);
   const png = startsWith(head, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   if (png || startsWith(head, [0xff, 0xd8, 0xff])) {
@@ -36,37 +47,41 @@ export async function openScene(
     return openImage(path, png ? 'PNG' : 'JPEG', settings, signal);
   }
   const known = knownFormat(head);
-  if (known !== null) {
-    throw new Problem(
-      'scene/unsupported',
-      `${path} is ${known}, which is not read yet.`,
-      'Convert it to GeoTIFF first, for example with gdal_translate.',
-    );
-  }
+  if (known !== null) throw unsupported(path, known);
   throw new Problem(
     'scene/not-a-raster',
     head.length === 0 ? `${path} is empty.` : `${path} is not a raster image.`,
-    'Scenes are GeoTIFF, PNG or JPEG files.',
+    'Scenes are GeoTIFF, PNG or JPEG files, or SAFE products (folder or zip).',
   );
 }
 
-async function firstBytes(path: string): Promise<Uint8Array> {
+const zipStart = [0x50, 0x4b, 3, 4] as const;
+
+function unsupported(path: string, what: string): Problem {
+  return new Problem(
+    'scene/unsupported',
+    `${path} is ${what}, which is not read yet.`,
+    'Convert it to GeoTIFF first, for example with gdal_translate.',
+  );
+}
+
+/** The start of a file, or that it is a folder. */
+async function firstBytes(path: string): Promise<Uint8Array | 'folder'> {
   try {
     const file = await open(path, 'r');
     try {
-      if ((await file.stat()).isDirectory()) throw folder(path);
+      if ((await file.stat()).isDirectory()) return 'folder';
       const { buffer, bytesRead } = await file.read(new Uint8Array(32), 0, 32, 0);
       return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   } catch (cause) {
-    if (cause instanceof Problem) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new Problem('scene/missing', `${path} does not exist.`, 'Check the name and the folder.', cause);
     }
-    if (code === 'EISDIR') throw folder(path);
+    if (code === 'EISDIR') return 'folder';
     throw new Problem(
       'scene/unreadable',
       `${path} cannot be read (${code ?? String(cause)}).`,
@@ -76,11 +91,11 @@ async function firstBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-function folder(path: string): Problem {
+function notAProduct(path: string): Problem {
   return new Problem(
     'scene/not-a-raster',
-    `${path} is a folder.`,
-    'Name the raster file in it; product folders (SAFE) are not read yet.',
+    `${path} is a folder without a manifest.safe in it.`,
+    'Name the raster file in it, or a SAFE folder.',
   );
 }
 
@@ -97,7 +112,6 @@ function isTiff(head: Uint8Array): boolean {
 function knownFormat(head: Uint8Array): string | null {
   if (startsWith(head, [0, 0, 0, 12, 0x6a, 0x50]) || startsWith(head, [0xff, 0x4f, 0xff, 0x51]))
     return 'a JPEG 2000 file';
-  if (startsWith(head, [0x50, 0x4b, 3, 4])) return 'a zip archive';
   if (startsWith(head, [0x89, 0x48, 0x44, 0x46])) return 'an HDF5 file';
   if (startsWith(head, [0x43, 0x44, 0x46])) return 'a NetCDF file';
   if (startsWith(head, [0x45, 0x48, 0x46, 0x41])) return 'an Erdas Imagine file';

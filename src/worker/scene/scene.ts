@@ -1,5 +1,6 @@
 import type { Bands } from '../raster/bands.ts';
 import type { Grid, Window } from '../raster/grid.ts';
+import type { RadarProduct } from './radar-product.ts';
 
 export interface BandHeader {
   name: string;
@@ -26,6 +27,8 @@ export interface SceneHeader {
 /** An opened raster. Every format is one file in this folder behind this interface. */
 export interface Scene {
   readonly header: SceneHeader;
+  /** Of radar products that bring their own tables. */
+  readonly radar?: RadarProduct;
   /**
    * Pixels of `window` (level 0: the scene's pixels; level n: of overview n - 1), for the band indices given, 0-based.
    * Pixels outside the raster come back invalid. Palette scenes come back as their colours. Memory is bounded by the

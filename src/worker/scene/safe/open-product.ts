@@ -1,0 +1,39 @@
+import { Problem } from '../../report/problem.ts';
+import type { GeoTiffOptions, GeoTiffScene } from '../geotiff.ts';
+import { parseManifest } from './manifest.ts';
+import { type ProductFiles, productFolder } from './product-files.ts';
+import { openSentinel1 } from './sentinel1.ts';
+
+/** Opens a SAFE product; null where the folder or archive holds no manifest. Throws as `openScene` does. */
+export async function openProduct(
+  path: string,
+  kind: 'folder' | 'zip',
+  options: GeoTiffOptions,
+  signal?: AbortSignal,
+): Promise<GeoTiffScene | null> {
+  const files = kind === 'folder' ? await productFolder(path) : await zipFiles(path);
+  if (files === null) return null;
+  try {
+    if (!(await files.has('manifest.safe'))) {
+      await files.close();
+      return null;
+    }
+    const manifest = parseManifest(await files.text('manifest.safe'), `${path}/manifest.safe`);
+    if (manifest.family !== 'SENTINEL-1' || manifest.annotations.length === 0) {
+      throw new Problem(
+        'scene/unsupported',
+        `${path} is a product of ${manifest.family || 'an unnamed satellite'} that is not read yet.`,
+        'SAFE folders of Sentinel-1 level 1 are; of others, convert the bands with gdal_translate first.',
+      );
+    }
+    return await openSentinel1(path, files, manifest, options, signal);
+  } catch (failure) {
+    await files.close();
+    throw failure;
+  }
+}
+
+async function zipFiles(path: string): Promise<ProductFiles | null> {
+  const { productZip } = await import('./product-zip.ts');
+  return productZip(path);
+}
