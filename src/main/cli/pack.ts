@@ -93,7 +93,9 @@ function installCommand(door: Console): Command {
             onNote: display.note,
             async confirm(plan) {
               display.note(plan);
-              return options.yes === true || door.confirm('Download these files? [y/N] ');
+              const question = 'Download these files? [y/N] ';
+              // Nobody agrees to what was not shown.
+              return options.yes === true || door.confirm(options.json ? `${plan}\n${question}` : question);
             },
           },
         );

@@ -197,9 +197,7 @@ async function fetchRest(
   let plan: ReplyPlan;
   try {
     plan = planOf(file, reply, have, memory.current);
-    await requireRoom(file, plan);
-    if (plan.start < have) await handle.truncate(plan.start);
-    await memory.write(plan.validator, plan.total);
+    await prepare(file, handle, memory, have, plan);
   } catch (error) {
     reply.discard();
     throw error;
@@ -228,6 +226,24 @@ async function fetchRest(
   }
   if (plan.total !== null && at < plan.total) throw new Setback(`the connection ended at byte ${at}`);
   return at;
+}
+
+/** Room on the disk, and what is to be replaced gone, before the first byte is written. */
+async function prepare(
+  file: Download,
+  handle: FileHandle,
+  memory: PartMemory,
+  have: number,
+  plan: ReplyPlan,
+): Promise<void> {
+  try {
+    await requireRoom(file, plan);
+    if (plan.start < have) await handle.truncate(plan.start);
+    await memory.write(plan.validator, plan.total);
+  } catch (error) {
+    // The disk's failure, which no other attempt mends.
+    throw asProblem(error);
+  }
 }
 
 interface ReplyPlan {

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -535,6 +536,43 @@ describe('the command line', () => {
     expect(result.stderr).toMatch(/ViT-B-16\.pt, about 351 MB[\s\S]*licence {2}NOT STATED by its publisher/);
     expect(result.stderr).toMatch(/landscribe: Nothing was downloaded\. Give --yes/);
     expect(mirror.asked).toEqual([]);
+  });
+
+  it('stops at Ctrl-C and goes on from there', async () => {
+    const half = noise(400_000);
+    mirror.files.set('ViT-B-16.pt', half);
+    let started = () => {};
+    const asked = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    mirror.behave = (_, response) => {
+      response.writeHead(200, {
+        'content-length': half.length,
+        'last-modified': 'Tue, 05 Jan 2021 00:00:00 GMT',
+      });
+      response.write(half.subarray(0, 150_000), () => started());
+      return true;
+    };
+    const part = path.join(home.downloads, 'ViT-B-16.pt.part');
+    const result = await runCli(['pack', 'install', 'clip-b16', '--yes'], {
+      env: env(),
+      async onStart(child) {
+        await asked;
+        while (!existsSync(part) || statSync(part).size < 150_000) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        child.kill('SIGINT');
+      },
+    });
+    expect(result.code).toBe(130);
+    expect(result.stderr).toMatch(/landscribe: Cancelled\./);
+    expectNothingInstalled(['ViT-B-16.pt.part', 'ViT-B-16.pt.part.json']);
+    mirror.behave = () => false;
+    await runCli(['pack', 'install', 'clip-b16', '--yes'], { env: env() });
+    expect(mirror.asked[1]!.headers).toMatchObject({
+      range: 'bytes=150000-',
+      'if-range': 'Tue, 05 Jan 2021 00:00:00 GMT',
+    });
   });
 
   it('refuses what a mirror has in place of the model', async () => {
