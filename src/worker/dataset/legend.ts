@@ -8,6 +8,8 @@ export interface LegendEntry {
   /** Names of the narrow concepts that it may be; `not` stands for every one but those. */
   concepts?: readonly string[];
   not?: readonly string[];
+  /** Factor of its pixels' weight in the loss (default 1), for what is easily lost among its neighbours. */
+  weight?: number;
   /** A wide concept whose words name the label as a whole. */
   wide?: string;
 }

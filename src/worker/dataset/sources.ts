@@ -60,7 +60,7 @@ export interface PictureSource {
 /** The legend of synthetic scenes, by what their pixels show. */
 const syntheticLegend: readonly LegendEntry[] = [
   { value: [kind.house, kind.hall, kind.block], concepts: ['building'] },
-  { value: [kind.asphalt, kind.track], concepts: ['road'] },
+  { value: [kind.asphalt, kind.track], concepts: ['road'], weight: 1.6 },
   { value: kind.pavement, concepts: ['pavement'] },
   { value: [kind.forest, kind.tree], concepts: ['tree'] },
   { value: kind.hedge, concepts: ['shrub'] },
@@ -321,10 +321,11 @@ function pixelWeights(config: SourceConfig, pictures: readonly LabelledPicture[]
   const total = values.reduce((sum, value) => sum + counts[value]!, 0);
   const weights = new Float32Array(256);
   const even = 1 / legendOf(config).length;
-  for (const own of legendOf(config).map(legendValues)) {
+  for (const entry of legendOf(config)) {
+    const own = legendValues(entry);
     const share = own.reduce((sum, value) => sum + counts[value]!, 0) / Math.max(1, total);
     const weight = Math.max(0.5, Math.min(2.5, (even / Math.max(share, 1e-6)) ** 0.4));
-    for (const value of own) weights[value] = weight;
+    for (const value of own) weights[value] = weight * (entry.weight ?? 1);
   }
   return weights;
 }

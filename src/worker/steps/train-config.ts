@@ -12,6 +12,7 @@ const legend = z.array(
     value: z.union([z.int(), z.array(z.int()).readonly()]),
     concepts: z.array(z.string()).readonly().optional(),
     not: z.array(z.string()).readonly().optional(),
+    weight: z.number().positive().optional(),
     wide: z.string().optional(),
   }),
 );
