@@ -1,8 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
-import { deflate } from 'node:zlib';
 import type { Crs } from '../raster/crs.ts';
 import type { Affine } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
@@ -10,8 +8,7 @@ import { geoTags } from './geo-tags.ts';
 import { Journal, journalPath, type SavedRun, type StripRecord } from './journal.ts';
 import { storageProblem } from './storage-problem.ts';
 import { encodeDirectory, type TiffField } from './tiff-directory.ts';
-
-const compress = promisify(deflate);
+import { TileCompressor } from './tile-compressor.ts';
 
 /** Tiles compressed at once: enough for the four threads of Node's pool, few enough to stay small. */
 const tilesInFlight = 8;
@@ -87,6 +84,7 @@ export class GeoTiffWriter {
   readonly #byteCounts: Uint32Array;
   /** Uncompressed tiles of a batch, used again by the next. */
   readonly #tiles: (Uint8Array | Uint16Array)[];
+  readonly #compressors: TileCompressor[];
   #length: number;
   #pending: number[] = [];
   #closed = false;
@@ -111,6 +109,7 @@ export class GeoTiffWriter {
         ? new Uint16Array(layout.tileSize ** 2)
         : new Uint8Array(layout.tileSize ** 2),
     );
+    this.#compressors = this.#tiles.map((tile) => new TileCompressor(layout.level, tile.byteLength));
     this.#length = big ? 16 : 8;
     for (const strip of strips) {
       for (let at = 0; at < strip.tiles.length; at += 3) {
@@ -172,7 +171,7 @@ export class GeoTiffWriter {
         );
         if (pixels === null) continue;
         const tile = ((row + top) / size) * this.#tilesAcross + (column + left) / size;
-        batch.push({ tile, bytes: compress(pixels, { level: this.layout.level }) });
+        batch.push({ tile, bytes: this.#compressors[batch.length]!.compress(pixels) });
         if (batch.length === tilesInFlight) await this.#writeBatch(batch.splice(0), signal);
       }
     }
@@ -317,6 +316,7 @@ export class GeoTiffWriter {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const compressor of this.#compressors) compressor.close();
     await this.#handle.close();
     await this.#journal.close();
   }

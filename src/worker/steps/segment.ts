@@ -470,16 +470,16 @@ class StripBuffer {
     await this.#writing;
   }
 
+  /** No signal reaches it: a strip that is decided is worth the moment it takes to keep it. */
   async #write(strip: StripRows, firstRow: number, rows: number): Promise<void> {
-    const { signal } = this.#request;
     const { column, width } = this.#panel;
     const classes = strip.classes.subarray(0, rows * width);
     const confidence = strip.confidence.subarray(0, rows * width);
     if (this.#request.workingGrid.scale !== 1) await this.#maskNodata(strip, firstRow, rows);
     const counts = countClasses(classes, this.#request.provenance.classes.length);
     const { classMap, confidence: confidenceWriter } = this.#run;
-    await classMap.writeBlock(column, firstRow, width, rows, classes, signal);
-    await confidenceWriter.writeBlock(column, firstRow, width, rows, confidence, signal);
+    await classMap.writeBlock(column, firstRow, width, rows, classes);
+    await confidenceWriter.writeBlock(column, firstRow, width, rows, confidence);
     const note = JSON.stringify(counts);
     await confidenceWriter.commitStrip(note);
     await classMap.commitStrip(note);
@@ -488,7 +488,7 @@ class StripBuffer {
 
   /** A working pixel may hold measurement where one of its scene pixels does not: the scene's own mask decides. */
   async #maskNodata(strip: StripRows, firstRow: number, rows: number): Promise<void> {
-    const { scene, bands, signal } = this.#request;
+    const { scene, bands } = this.#request;
     const { column, width } = this.#panel;
     const step = 1024;
     for (let left = 0; left < width; left += step) {
@@ -502,7 +502,6 @@ class StripBuffer {
         },
         bands,
         0,
-        signal,
       );
       for (let row = 0; row < rows; row++) {
         const to = row * width + left;
