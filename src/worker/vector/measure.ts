@@ -64,7 +64,7 @@ function webMercator(x: number, y: number, place: Float64Array): void {
   place[1] = 2 * Math.atan(Math.exp(y / webMercatorRadius)) - Math.PI / 2;
 }
 
-function isWebMercator(crs: Crs): boolean {
+export function isWebMercator(crs: Crs): boolean {
   if (crs.epsg !== null) return crs.epsg === 3857;
   const definition = crs.proj4 ?? '';
   const sphere = /\+a=6378137(\.0*)?(\s|$)/.test(definition) && /\+b=6378137(\.0*)?(\s|$)/.test(definition);
