@@ -109,7 +109,9 @@ export function crsFromWkt(text: string): Crs | null {
   const extension = wktChild(node, 'EXTENSION');
   const embedded = extension !== null && wktText(extension) === 'PROJ4' ? wktText(extension, 1) : null;
   const definition =
-    [embedded, wkt].find((candidate) => candidate !== null && proj4Understands(candidate)) ?? null;
+    [embedded, geostationary(node), wkt].find(
+      (candidate) => candidate !== null && proj4Understands(candidate),
+    ) ?? null;
   return {
     epsg: code,
     name,
@@ -118,6 +120,35 @@ export function crsFromWkt(text: string): Crs | null {
     wkt: /^(PROJCS|GEOGCS|LOCAL_CS|COMPD_CS|GEOCCS)\b/i.test(wkt) ? wkt : null,
     metresPerUnit: kind === 'projected' ? (linearUnit(node) ?? 1) : 1,
   };
+}
+
+/** A view from a geostationary satellite for proj4, which has the projection but does not read it from WKT. */
+function geostationary(node: WktNode): string | null {
+  const method = wktChild(node, 'PROJECTION');
+  const spheroid = wktChild(wktChild(wktChild(node, 'GEOGCS') ?? node, 'DATUM') ?? node, 'SPHEROID');
+  if (method === null || spheroid === null) return null;
+  const sweep = /^Geostationary_Satellite(?:_\(?Sweep_([XY])\)?)?$/i.exec(
+    (wktText(method) ?? '').replaceAll(' ', '_'),
+  );
+  if (sweep === null) return null;
+  const parameters = new Map<string, number>();
+  for (const child of node.children) {
+    if (typeof child === 'string' || child.keyword !== 'PARAMETER') continue;
+    const value = wktNumber(child, 1);
+    if (value !== null) parameters.set((wktText(child) ?? '').toLowerCase(), value);
+  }
+  const height = parameters.get('satellite_height') ?? parameters.get('height');
+  const semiMajorAxis = wktNumber(spheroid, 1);
+  const flattening = wktNumber(spheroid, 2);
+  if (height === undefined || semiMajorAxis === null || flattening === null) return null;
+  const longitude = parameters.get('central_meridian') ?? parameters.get('longitude_of_center') ?? 0;
+  const shape = flattening === 0 ? `+b=${semiMajorAxis}` : `+rf=${flattening}`;
+  const unit = linearUnit(node) ?? 1;
+  return (
+    `+proj=geos +lon_0=${longitude} +h=${height} +sweep=${(sweep[1] ?? 'y').toLowerCase()}` +
+    ` +x_0=${parameters.get('false_easting') ?? 0} +y_0=${parameters.get('false_northing') ?? 0}` +
+    ` +a=${semiMajorAxis} ${shape}${unit === 1 ? '' : ` +to_meter=${unit}`} +no_defs`
+  );
 }
 
 function isSystem(node: WktNode): boolean {
