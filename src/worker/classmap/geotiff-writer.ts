@@ -210,20 +210,18 @@ export class GeoTiffWriter {
     const buffers = await Promise.all(batch.map(({ bytes }) => bytes));
     throwIfCancelled(signal);
     if (buffers.length === 0) return;
-    let offset = this.#length;
-    buffers.forEach((buffer, index) => {
-      const { tile } = batch[index]!;
-      this.#offsets[tile] = offset;
-      this.#byteCounts[tile] = buffer.length;
-      this.#pending.push(tile, offset, buffer.length);
-      offset += buffer.length;
-    });
     try {
-      await writeAll(this.#handle, Buffer.concat(buffers), this.#length);
+      for (const [index, buffer] of buffers.entries()) {
+        const { tile } = batch[index]!;
+        await writeAll(this.#handle, buffer, this.#length);
+        this.#offsets[tile] = this.#length;
+        this.#byteCounts[tile] = buffer.length;
+        this.#pending.push(tile, this.#length, buffer.length);
+        this.#length += buffer.length;
+      }
     } catch (error) {
       throw storageProblem(error, this.layout.partPath);
     }
-    this.#length = offset;
   }
 
   /** Makes the blocks written since the last call one strip that survives a crash. */

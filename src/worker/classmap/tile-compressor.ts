@@ -25,7 +25,7 @@ export class TileCompressor {
         const chunks = this.#chunks;
         this.#chunks = [];
         this.#stream.reset();
-        resolve(Buffer.concat(chunks));
+        resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
       });
     });
   }
