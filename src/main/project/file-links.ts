@@ -1,0 +1,97 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fingerprintFile } from '../../worker/scene/fingerprint.ts';
+
+/** A file that a project refers to: a scene, or a raster of a run. */
+export interface FileLink {
+  kind: 'scene' | 'raster';
+  id: number;
+  name: string;
+  /** Absolute. */
+  path: string;
+  bytes: number;
+  /** Digest by `fingerprintFile`; null where none was stored. */
+  fingerprint: string | null;
+}
+
+export interface MissingFile extends FileLink {
+  /** Files that may be the missing one, the surest first. Absolute. */
+  suggestions: { path: string; sure: boolean }[];
+}
+
+/** Folders looked through for one repair, and how deep. */
+const mostFolders = 200;
+const deepest = 3;
+
+/** `target` seen from the project's folder, with `/`; absolute where no relative path leads there. */
+export function toStored(projectPath: string, target: string): string {
+  const relative = path.relative(path.dirname(projectPath), path.resolve(target));
+  return path.isAbsolute(relative) ? relative : relative.split(path.sep).join('/');
+}
+
+/** Absolute path of what `toStored` made. */
+export function fromStored(projectPath: string, stored: string): string {
+  return path.resolve(path.dirname(projectPath), stored);
+}
+
+/**
+ * The links whose files are not there, each with files of the same name found near the project, in its parent folder
+ * and beside links that are whole. A suggestion is sure where its fingerprint (else its size) is the missing file's.
+ */
+export async function findMissing(
+  projectPath: string,
+  links: readonly FileLink[],
+  signal?: AbortSignal,
+): Promise<MissingFile[]> {
+  const missing: FileLink[] = [];
+  const starts = new Set<string>([path.dirname(projectPath)]);
+  for (const link of links) {
+    if (await isFile(link.path)) starts.add(path.dirname(link.path));
+    else missing.push(link);
+  }
+  if (missing.length === 0) return [];
+  starts.add(path.dirname(path.dirname(projectPath)));
+  const wanted = new Set(missing.map((link) => path.basename(link.path).toLowerCase()));
+  const found = new Map<string, string[]>();
+  let queue = [...starts].map((folder) => ({ folder, depth: 0 }));
+  const seen = new Set<string>();
+  while (queue.length > 0 && seen.size < mostFolders) {
+    signal?.throwIfAborted();
+    const [next, ...rest] = queue as [{ folder: string; depth: number }, ...typeof queue];
+    queue = rest;
+    if (seen.has(next.folder)) continue;
+    seen.add(next.folder);
+    const entries = await readdir(next.folder, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const full = path.join(next.folder, entry.name);
+      const name = entry.name.toLowerCase();
+      if (wanted.has(name)) found.set(name, [...(found.get(name) ?? []), full]);
+      if (entry.isDirectory() && !entry.name.startsWith('.') && next.depth < deepest)
+        queue.push({ folder: full, depth: next.depth + 1 });
+    }
+  }
+  return Promise.all(
+    missing.map(async (link) => {
+      const candidates = found.get(path.basename(link.path).toLowerCase()) ?? [];
+      const suggestions: MissingFile['suggestions'] = [];
+      for (const candidate of candidates) {
+        if (await isFile(candidate))
+          suggestions.push({ path: candidate, sure: await isSame(link, candidate) });
+      }
+      suggestions.sort((a, b) => Number(b.sure) - Number(a.sure));
+      return { ...link, suggestions };
+    }),
+  );
+}
+
+/** Whether a file is the one that a link means. */
+export async function isSame(link: FileLink, candidate: string): Promise<boolean> {
+  const about = await stat(candidate).catch(() => null);
+  if (about?.size !== link.bytes) return false;
+  if (link.fingerprint === null) return true;
+  return (await fingerprintFile(candidate).catch(() => null)) === link.fingerprint;
+}
+
+async function isFile(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => null))?.isFile() ?? false;
+}

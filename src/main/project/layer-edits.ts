@@ -1,0 +1,191 @@
+import type Database from 'better-sqlite3';
+import * as z from 'zod';
+import { type Crs, crsFromWkt, findEpsg } from '../../worker/raster/crs.ts';
+import { Problem } from '../../worker/report/problem.ts';
+import { measureRings } from '../../worker/vector/measure-rings.ts';
+import { mergePolygons, soundPolygon } from '../../worker/vector/merge-polygons.ts';
+import { splitPolygon } from '../../worker/vector/split-polygon.ts';
+import { decodePolygon, PolygonEncoder } from './geopackage-geometry.ts';
+import { geometryColumn } from './geopackage-schema.ts';
+import type { History, Recorder, Row } from './history.ts';
+
+const classList = z.array(
+  z.object({
+    id: z.int(),
+    name: z.string(),
+    words: z.array(z.string()),
+    colour: z.string(),
+  }),
+);
+
+export type LayerClass = z.infer<typeof classList>[number];
+
+/** Corrections of polygons by hand; each is one step of undo. Polygons are named by their `fid`. */
+export class LayerEdits {
+  readonly #database: Database.Database;
+  readonly #history: History;
+  readonly #write: <Result>(work: () => Result, transaction?: boolean) => Result;
+
+  constructor(
+    database: Database.Database,
+    history: History,
+    write: <Result>(work: () => Result, transaction?: boolean) => Result,
+  ) {
+    this.#database = database;
+    this.#history = history;
+    this.#write = write;
+  }
+
+  /** The classes that a layer was made with. */
+  classes(table: string): LayerClass[] {
+    const rows = this.#database
+      .prepare(
+        `SELECT metadata FROM gpkg_metadata m JOIN gpkg_metadata_reference r ON r.md_file_id = m.id
+         WHERE r.table_name = ? AND m.md_standard_uri = 'urn:landscribe:provenance:1' ORDER BY m.id DESC`,
+      )
+      .pluck()
+      .all(table) as string[];
+    for (const text of rows) {
+      const found = z.object({ classes: classList }).safeParse(parseJson(text));
+      if (found.success) return found.data.classes;
+    }
+    return [];
+  }
+
+  /** Gives polygons another class of the layer. */
+  changeClass(table: string, fids: readonly number[], classId: number): void {
+    const entry = this.classes(table).find(({ id }) => id === classId);
+    if (!entry)
+      throw new Problem('edit/no-class', `${table} has no class ${classId}.`, 'Choose one of its classes.');
+    this.#change(`Change class to ${entry.name}`, (recorder) => {
+      for (const fid of fids)
+        if (!recorder.update(table, BigInt(fid), { class_id: BigInt(classId), class_name: entry.name }))
+          throw noSuch(table, fid);
+    });
+  }
+
+  remove(table: string, fids: readonly number[]): void {
+    this.#change(fids.length === 1 ? 'Delete polygon' : `Delete ${fids.length} polygons`, (recorder) => {
+      for (const fid of fids) if (!recorder.remove(table, BigInt(fid))) throw noSuch(table, fid);
+    });
+  }
+
+  /**
+   * Makes adjacent polygons one: the largest of them, whose `fid` and class stay, with the others' ground; its
+   * confidence becomes the mean by area. Returns the `fid`. Throws `edit/not-adjacent` or `edit/overlap`.
+   */
+  merge(table: string, fids: readonly number[]): number {
+    const unique = [...new Set(fids)];
+    if (unique.length < 2)
+      throw new Problem('edit/too-few', 'Merging needs two polygons.', 'Select the polygons to merge.');
+    return this.#change(`Merge ${unique.length} polygons`, (recorder) => {
+      const parts = unique.map((fid) => {
+        const row = polygonRow(recorder, table, fid);
+        return {
+          fid,
+          row,
+          area: number(row.area_m2),
+          confidence: number(row.confidence),
+          ...decode(row, table),
+        };
+      });
+      const kept = parts.reduce((largest, part) => (part.area > largest.area ? part : largest));
+      const rings = mergePolygons(parts.map((part) => part.rings));
+      const area = parts.reduce((sum, part) => sum + part.area, 0);
+      const confidence =
+        area > 0 ? parts.reduce((sum, part) => sum + part.confidence * part.area, 0) / area : kept.confidence;
+      for (const part of parts) if (part !== kept) recorder.remove(table, BigInt(part.fid));
+      recorder.update(table, BigInt(kept.fid), { ...this.#measured(table, kept.srsId, rings), confidence });
+      return kept.fid;
+    });
+  }
+
+  /** Cuts a polygon along a line; the largest piece keeps its `fid`. Returns the pieces' `fid`s, that one first. */
+  split(table: string, fid: number, line: Float64Array): number[] {
+    return this.#change('Split polygon', (recorder) => {
+      const row = polygonRow(recorder, table, fid);
+      const { rings, srsId } = decode(row, table);
+      const [largest, ...rest] = splitPolygon(rings, line);
+      recorder.update(table, BigInt(fid), this.#measured(table, srsId, largest!));
+      const { fid: _, ...values } = row;
+      const added = rest.map((piece) =>
+        Number(recorder.insert(table, { ...values, ...this.#measured(table, srsId, piece) })),
+      );
+      return [fid, ...added];
+    });
+  }
+
+  /** Gives a polygon other rings, exterior first. Throws where they cross themselves or fall apart. */
+  reshape(table: string, fid: number, rings: readonly Float64Array[]): void {
+    this.#change('Reshape polygon', (recorder) => {
+      const { srsId } = decode(polygonRow(recorder, table, fid), table);
+      recorder.update(table, BigInt(fid), this.#measured(table, srsId, soundPolygon(rings)));
+    });
+  }
+
+  #change<Result>(label: string, work: (recorder: Recorder) => Result): Result {
+    return this.#write(() => this.#history.change(label, work), false);
+  }
+
+  #measured(table: string, srsId: number, rings: readonly Float64Array[]): Row {
+    const { area, perimeter } = measureRings(this.#crs(table))(rings);
+    const blob = Buffer.from(new PolygonEncoder(srsId).encode(rings));
+    return { [geometryColumn]: blob, area_m2: area, perimeter_m: perimeter };
+  }
+
+  /** The system that the layer's polygons are measured in; null: pixels. */
+  #crs(table: string): Crs | null {
+    const row = this.#database
+      .prepare(
+        `SELECT s.srs_id, s.organization, s.organization_coordsys_id AS code, s.definition
+         FROM gpkg_geometry_columns g JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id WHERE g.table_name = ?`,
+      )
+      .get(table) as { srs_id: number; organization: string; code: number; definition: string } | undefined;
+    if (!row || row.srs_id === -1) return null;
+    const crs =
+      (row.organization.toUpperCase() === 'EPSG' ? findEpsg(row.code) : null) ?? crsFromWkt(row.definition);
+    if (crs === null)
+      throw new Problem(
+        'edit/unknown-crs',
+        `${table}: areas cannot be measured in its reference system.`,
+        'Export the layer in another system to edit it.',
+      );
+    return crs;
+  }
+}
+
+function polygonRow(recorder: Recorder, table: string, fid: number): Row {
+  const row = recorder.read(table, BigInt(fid));
+  if (!row) throw noSuch(table, fid);
+  return row;
+}
+
+function decode(row: Row, table: string): { rings: Float64Array[]; srsId: number } {
+  const blob = row[geometryColumn];
+  try {
+    if (blob instanceof Uint8Array) return decodePolygon(blob);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw new Problem(
+    'edit/no-polygon',
+    `${table}: row ${row.fid} holds no polygon.`,
+    'Edit it in a GIS program.',
+  );
+}
+
+function number(cell: Row[string] | undefined): number {
+  return typeof cell === 'number' || typeof cell === 'bigint' ? Number(cell) : 0;
+}
+
+function noSuch(table: string, fid: number): Problem {
+  return new Problem('edit/no-such-polygon', `${table} has no polygon ${fid}.`, 'Select again.');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
