@@ -60,7 +60,7 @@ export interface PictureSource {
 /** The legend of synthetic scenes, by what their pixels show. */
 const syntheticLegend: readonly LegendEntry[] = [
   { value: [kind.house, kind.hall, kind.block], concepts: ['building'] },
-  { value: [kind.asphalt, kind.track], concepts: ['road'], weight: 1.6 },
+  { value: [kind.asphalt, kind.track], concepts: ['road'], weight: 1.2 },
   { value: kind.pavement, concepts: ['pavement'] },
   { value: [kind.forest, kind.tree], concepts: ['tree'] },
   { value: kind.hedge, concepts: ['shrub'] },
