@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { concepts } from '../dataset/concepts.ts';
 import { writePack } from '../pack/build-pack.ts';
@@ -26,7 +27,9 @@ export async function writeStarterPack(request: StarterPackRequest, signal?: Abo
     ...(request.sar === null ? [] : [{ role: 'SAR encoder', file: request.sar }]),
     { role: 'vocabulary', file: request.vocabulary },
   ];
-  return writePack(
+  const card = path.join(request.out, 'README.md');
+  const text = await readFile(card, 'utf8').catch(() => null);
+  const manifest = await writePack(
     {
       clip: await savedWeights(request.clip),
       sar: request.sar === null ? null : await savedWeights(request.sar),
@@ -51,4 +54,7 @@ export async function writeStarterPack(request: StarterPackRequest, signal?: Abo
     request.out,
     { overwrite: true, signal },
   );
+  // The model card is written by people and outlives the pack it was written for.
+  if (text !== null) await writeFile(card, text);
+  return manifest;
 }
