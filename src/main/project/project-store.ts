@@ -92,6 +92,8 @@ export interface ProjectLayer {
 export interface LayerFiller {
   readonly table: string;
   add(batch: readonly PolygonFeature[]): void;
+  /** The layer is complete, together with what `also` writes, or neither. Returns what `also` does. */
+  finish<Result>(also: () => Result): Result;
   /** Number of polygons. */
   finish(): number;
   discard(): void;
@@ -452,11 +454,11 @@ export class ProjectStore {
     return {
       table,
       add: (batch) => write(() => layer.add(batch)),
-      finish: () =>
+      finish: <Result>(also?: () => Result) =>
         write(() => {
           const count = layer.finish();
           database.prepare('DELETE FROM landscribe_unfinished_layers WHERE table_name = ?').run(table);
-          return count;
+          return (also ? also() : count) as Result & number;
         }),
       discard: () => write(() => dropLayer(database, table)),
     };
