@@ -18,6 +18,8 @@ const configuration = z.strictObject({
   activation: z.enum(['quickgelu', 'gelu']),
   /** `dense`: the tokens that segmentation uses; `block-input`: the paper's. */
   tokens: z.enum(['dense', 'block-input']),
+  /** Where the kernels start; the paper's program: sigma 1, rangeTemperature 0. */
+  kernel: z.strictObject({ sigma: z.number().positive(), rangeTemperature: z.number() }).optional(),
   /** Side of the images, pixels. */
   side: whole,
   /** Images a step, views of each, views whose picture is reconstructed, dimensions of the projection. */
@@ -71,6 +73,7 @@ export async function trainUpsampler(
     pictures: config.pictures,
     projected: config.projected,
     seed: config.seed,
+    ...(config.kernel && { kernel: config.kernel }),
     threads: request.threads,
     imageAt: async (index) => drawImage(sources, side, drawing, index),
     loop: {

@@ -8,6 +8,7 @@ import type { OptimiserOptions } from './optimiser.ts';
 import { normalNumbers, uniformNumbers } from './random.ts';
 import {
   initialSimFeatUp,
+  type KernelStart,
   type SimFeatUpGeometry,
   simFeatUpStepGraph,
   upsamplerWeights,
@@ -25,6 +26,7 @@ export interface SimFeatUpRun {
   pictures: number;
   projected: number;
   seed: number;
+  kernel?: KernelStart;
   threads: number;
   /** A normalised image `[3, S, S]` by its number from 0, the same whenever it is asked for. */
   imageAt: (index: number) => Promise<Float32Array>;
@@ -59,7 +61,7 @@ export async function trainSimFeatUp(run: SimFeatUpRun): Promise<NamedWeights> {
   const encoder = await FrozenEncoder.open(clip, run.weights, run.tokens, 1, run.threads);
   const stepper = await Stepper.create(
     simFeatUpStepGraph(geometry, images, simFeatUpOptimiser),
-    initialSimFeatUp(geometry, seed),
+    initialSimFeatUp(geometry, seed, run.kernel),
     run.threads,
   );
   try {

@@ -208,18 +208,32 @@ export function simFeatUpInputs(
   };
 }
 
+/** Where the upsampler's kernels start. */
+export interface KernelStart {
+  /** Deviation of the spatial kernel, in kernel radii: 1 in the paper's program, which blurs at first. */
+  sigma: number;
+  /** Natural logarithm of the range kernel's sharpness: 0 in the paper's program. */
+  rangeTemperature: number;
+}
+
 /** Starting values as the paper's program: convolutions uniform in ±1/√inputs, the kernels plain Gaussians. */
-export function initialSimFeatUp(geometry: SimFeatUpGeometry, seed: number): NamedWeights {
+export function initialSimFeatUp(
+  geometry: SimFeatUpGeometry,
+  seed: number,
+  kernel: KernelStart = { sigma: 1, rangeTemperature: 0 },
+): NamedWeights {
   const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   const shapes = simFeatUpShapes(geometry);
   for (const [name, shape] of shapes) {
     const count = elementCount(shape);
     let values: Float32Array = new Float32Array(count);
-    if (name === 'up.sigma_spatial' || name === 'crn.norm.weight') values.fill(1);
+    if (name === 'up.sigma_spatial') values.fill(kernel.sigma);
+    else if (name === 'up.range_temp') values.fill(kernel.rangeTemperature);
+    else if (name === 'crn.norm.weight') values.fill(1);
     else if (name === 'down.w')
       values = normalNumbers(count, 0.01, `${seed}/${name}`).map((value) => value + 1);
     else if (name === 'down.b') values = normalNumbers(count, 0.01, `${seed}/${name}`);
-    else if (name !== 'up.range_temp' && name !== 'crn.norm.bias') {
+    else if (name !== 'crn.norm.bias') {
       const random = uniformNumbers(`${seed}/${name}`);
       const inputs = shapes.get(name.replace(/bias$/, 'weight'))![1]!;
       const limit = (name.startsWith('scale.') ? 0.1 : 1) / Math.sqrt(inputs);
