@@ -94,50 +94,131 @@ async function getOnce(
   const client = url.protocol === 'https:' ? https : http;
   const agent = new client.Agent({ keepAlive: false, proxyEnv: env });
   const request = client.get(url, { agent, headers });
-  const stalled = new Error(`no byte for ${Math.round(stallMs / 1000)} s`);
-  let timer = setTimeout(() => request.destroy(stalled), stallMs);
+  const watch = new StallWatch(stallMs, (error) => request.destroy(error));
   const onAbort = () => request.destroy(signal!.reason instanceof Error ? signal!.reason : undefined);
   signal?.addEventListener('abort', onAbort, { once: true });
   const settle = () => {
-    clearTimeout(timer);
+    watch.rest();
     signal?.removeEventListener('abort', onAbort);
+    request.destroy();
     agent.destroy();
   };
-  let response: IncomingMessage;
   try {
-    response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request.on('response', resolve);
-      request.on('error', reject);
-    });
+    watch.expect();
+    const [response, pieces] = await new Promise<[IncomingMessage, AsyncGenerator<Buffer>]>(
+      (resolve, reject) => {
+        // Listening to the body begins here, so that nothing of it is missed.
+        request.on('response', (reply) => resolve([reply, collected(reply, watch)]));
+        request.on('error', reject);
+      },
+    );
+    async function* body(): AsyncGenerator<Buffer> {
+      try {
+        for await (const piece of pieces) {
+          throwIfCancelled(signal);
+          yield piece;
+        }
+      } catch (error) {
+        throwIfCancelled(signal);
+        throw error;
+      } finally {
+        settle();
+      }
+    }
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: body(),
+      discard: settle,
+    };
   } catch (error) {
     settle();
     throwIfCancelled(signal);
     throw error;
   }
-  async function* body(): AsyncGenerator<Buffer> {
-    try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        // Writing may take its time; only waiting for the network counts.
-        clearTimeout(timer);
-        yield chunk;
-        timer = setTimeout(() => response.destroy(stalled), stallMs);
-      }
-    } catch (error) {
-      throwIfCancelled(signal);
-      throw error;
-    } finally {
-      response.destroy();
-      settle();
-    }
+}
+
+/** Fires when bytes that are expected stay away. */
+class StallWatch {
+  /** What was said when it fired; the stream itself only says that it was aborted. */
+  failure: Error | null = null;
+  readonly #ms: number;
+  readonly #stalled: (error: Error) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number, stalled: (error: Error) => void) {
+    this.#ms = ms;
+    this.#stalled = stalled;
   }
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    body: body(),
-    discard() {
-      response.on('error', () => {});
-      response.destroy();
-      settle();
-    },
-  };
+
+  /** From now on, or again. */
+  expect(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.failure = new Error(`no byte for ${Math.round(this.#ms / 1000)} s`);
+      this.#stalled(this.failure);
+    }, this.#ms);
+  }
+
+  rest(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** Bytes taken from the network before the disk has them. */
+const queueLimit = 1 << 20;
+
+/**
+ * A reply's bytes. What has arrived when the connection fails is handed out before the failure is thrown: a stream
+ * read by itself would drop it, and a server that ends every connection early would never be done.
+ */
+function collected(response: IncomingMessage, watch: StallWatch): AsyncGenerator<Buffer> {
+  const queue: Buffer[] = [];
+  let queued = 0;
+  let ended = false;
+  let failure: Error | null = null;
+  let wake = () => {};
+  response.on('data', (piece: Buffer) => {
+    queue.push(piece);
+    queued += piece.length;
+    if (queued < queueLimit) watch.expect();
+    else {
+      // Writing may take its time; only waiting for the network counts.
+      response.pause();
+      watch.rest();
+    }
+    wake();
+  });
+  response.on('end', () => {
+    ended = true;
+    watch.rest();
+    wake();
+  });
+  response.on('error', (error) => {
+    failure ??= watch.failure ?? error;
+    wake();
+  });
+  response.on('close', () => {
+    if (!ended) failure ??= new Error('the connection closed');
+    wake();
+  });
+  return (async function* () {
+    for (;;) {
+      const piece = queue.shift();
+      if (piece) {
+        queued -= piece.length;
+        if (queued < queueLimit && response.isPaused()) {
+          watch.expect();
+          response.resume();
+        }
+        yield piece;
+      } else if (failure) throw failure;
+      else if (ended) return;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  })();
 }
