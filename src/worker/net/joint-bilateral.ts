@@ -20,7 +20,9 @@ import {
   multiply,
   range,
   reduceSum,
+  remainder,
   softmax,
+  squareRoot,
   subtract,
   transpose,
   unsqueeze,
@@ -63,6 +65,14 @@ export interface BlockKernels {
   support: Value;
   blockRows: Size;
   blockColumns: Size;
+  block: number;
+}
+
+/** How the pixels of a step's source lie in memory: in rows, or in the blocks that the step before left them in. */
+export interface SourceLayout {
+  rows: Size;
+  columns: Size;
+  /** Side of the blocks; 1 for pixels in rows. */
   block: number;
 }
 
@@ -169,10 +179,31 @@ function bandStart(graph: Graph, blocks: Size, index: number, count: number): Si
   };
 }
 
-/** Flat indices `[rows · columns, a · b]` of every pair of a block's rows `[rows, a]` and columns `[columns, b]`. */
-function pairIndices(graph: Graph, rows: Value, columns: Value, width: Size, count: Size): Value {
-  const scaled = multiply(graph, rows, graph.sizeValue(width));
-  const all = add(graph, unsqueeze(graph, scaled, [1, 3]), unsqueeze(graph, columns, [0, 2]));
+/**
+ * Flat indices `[rows · columns, a · b]` of every pair of a row in `rows` `[rows, a]` and a column in `columns`
+ * `[columns, b]`, for pixels that lie as `layout` says.
+ */
+function pairIndices(graph: Graph, layout: SourceLayout, rows: Value, columns: Value, count: Size): Value {
+  const { block } = layout;
+  let rowTerm = rows;
+  let columnTerm = columns;
+  if (block === 1) rowTerm = multiply(graph, rows, graph.sizeValue(layout.columns));
+  else {
+    // Blocks row by row, a block's pixels column by column.
+    const side = graph.integers([block]);
+    const rowOfBlocks = graph.scaleSize(layout.columns, block);
+    rowTerm = add(
+      graph,
+      multiply(graph, divide(graph, rows, side), graph.sizeValue(rowOfBlocks)),
+      remainder(graph, rows, side),
+    );
+    columnTerm = add(
+      graph,
+      multiply(graph, divide(graph, columns, side), graph.integers([block * block])),
+      multiply(graph, remainder(graph, columns, side), side),
+    );
+  }
+  const all = add(graph, unsqueeze(graph, rowTerm, [1, 3]), unsqueeze(graph, columnTerm, [0, 2]));
   const [, , a, b] = all.shape;
   return graph.reshape(all, [count, (a as number) * (b as number)]);
 }
@@ -181,7 +212,7 @@ function pairIndices(graph: Graph, rows: Value, columns: Value, width: Size, cou
 export interface Guidance {
   /** The image pooled to the target's size: `[pixels, 3]`. */
   colours: Value;
-  /** Its range projection: `[pixels, keys]`. */
+  /** Its range projection times the root of the temperature, so that products of keys are range scores: `[pixels, keys]`. */
   keys: Value;
 }
 
@@ -208,18 +239,17 @@ export function stepGuidance(
         parameters.tensor(`${prefix}.range_proj.0.bias`),
       ),
     );
-    const keys = add(
-      graph,
-      matmul(graph, hidden, parameters.matrix(`${prefix}.range_proj.1.weight`)),
-      parameters.tensor(`${prefix}.range_proj.1.bias`),
-    );
+    const temperature = clip(graph, exponential(graph, parameters.tensor(`${prefix}.range_temp`)), 1e-4, 1e4);
+    const root = squareRoot(graph, temperature);
+    const weight = multiply(graph, parameters.matrix(`${prefix}.range_proj.1.weight`), root);
+    const bias = multiply(graph, parameters.tensor(`${prefix}.range_proj.1.bias`), root);
+    const keys = add(graph, matmul(graph, hidden, weight), bias);
     return { colours, keys };
   });
 }
 
 /**
- * Kernels of one band of one step. The source has `rows × columns` pixels and the target twice as many along each
- * side. Bands bound what is held at once, and keep it in the processor's cache.
+ * Kernels of one band of one step. The target has twice the source's pixels along each side. Bands bound what is held at once, and keep it in the processor's cache.
  */
 export function blockKernels(
   graph: Graph,
@@ -227,8 +257,7 @@ export function blockKernels(
   prefix: string,
   geometry: BilateralGeometry,
   guidance: Guidance,
-  rows: Size,
-  columns: Size,
+  source: SourceLayout,
   block: number,
   band: Band,
 ): BlockKernels {
@@ -236,8 +265,10 @@ export function blockKernels(
   const diameter = 2 * radius + 1;
   const taps = diameter * diameter;
   const pixels = block * block;
-  const y = graph.scope('rows', () => blockAxis(graph, rows, block, radius, band));
-  const x = graph.scope('columns', () => blockAxis(graph, columns, block, radius, { index: 0, count: 1 }));
+  const y = graph.scope('rows', () => blockAxis(graph, source.rows, block, radius, band));
+  const x = graph.scope('columns', () =>
+    blockAxis(graph, source.columns, block, radius, { index: 0, count: 1 }),
+  );
   const blocks = graph.multiplySizes(y.blocks, x.blocks);
 
   const inBlocks = (flat: Value): Value => {
@@ -247,18 +278,14 @@ export function blockKernels(
     return graph.reshape(transpose(graph, apart, [0, 2, 3, 1, 4]), [blocks, pixels, channels]);
   };
   const range = graph.scope('range', () => {
-    const temperature = clip(graph, exponential(graph, parameters.tensor(`${prefix}.range_temp`)), 1e-4, 1e4);
-    const centres = multiply(graph, inBlocks(guidance.keys), temperature);
     const around = gather(
       graph,
       guidance.keys,
-      pairIndices(graph, y.neighbours, x.neighbours, x.target, blocks),
+      pairIndices(graph, { rows: y.target, columns: x.target, block: 1 }, y.neighbours, x.neighbours, blocks),
     );
-    const side = block + 2 * radius;
-    const products = matmul(graph, centres, transpose(graph, around, [0, 2, 1]));
-    const positions = windowPositions(graph, block, radius);
-    const flat = graph.reshape(products, [blocks, pixels * side * side]);
-    const own = expand(graph, positions, [blocks, pixels * taps]);
+    const products = matmul(graph, around, transpose(graph, inBlocks(guidance.keys), [0, 2, 1]));
+    const flat = graph.reshape(products, [blocks, pixels * (block + 2 * radius) ** 2]);
+    const own = expand(graph, windowPositions(graph, block, radius), [blocks, pixels * taps]);
     return graph.reshape(graph.apply('GatherElements', [flat, own], { axis: 1 }), [blocks, pixels, taps]);
   });
   const kernel = graph.scope('kernel', () => combineKernels(graph, parameters, prefix, geometry, range));
@@ -290,7 +317,7 @@ export function blockKernels(
     const folded = matmul(graph, rowFold, apart);
     return {
       weights: graph.reshape(folded, [blocks, pixels, length * length]),
-      support: pairIndices(graph, y.support, x.support, columns, blocks),
+      support: pairIndices(graph, source, y.support, x.support, blocks),
       blockRows: y.blocks,
       blockColumns: x.blocks,
       block,
@@ -310,17 +337,20 @@ function bandPixels(graph: Graph, flat: Value, y: Axis, width: Size, block: numb
   ]);
 }
 
-/** Positions of each pixel's own window in the flat products `[pixels · side²]` of its block: int32 `[1, …]`. */
+/** Positions of each pixel's own window in the flat products `[neighbours · pixels]` of its block: int32 `[1, …]`. */
 function windowPositions(graph: Graph, block: number, radius: number): Value {
   const side = block + 2 * radius;
   const diameter = 2 * radius + 1;
-  const positions = new Int32Array(block * block * diameter * diameter);
+  const pixels = block * block;
+  const positions = new Int32Array(pixels * diameter * diameter);
   let at = 0;
   for (let column = 0; column < block; column++) {
     for (let row = 0; row < block; row++) {
-      const start = (column * block + row) * side * side;
+      const pixel = column * block + row;
       for (let u = 0; u < diameter; u++) {
-        for (let v = 0; v < diameter; v++) positions[at++] = start + (row + u) * side + column + v;
+        for (let v = 0; v < diameter; v++) {
+          positions[at++] = ((row + u) * side + column + v) * pixels + pixel;
+        }
       }
     }
   }
@@ -385,7 +415,7 @@ function poolingMatrix(graph: Graph, from: Size, to: Size): Value {
   return divide(graph, weight, subtract(graph, end, start));
 }
 
-/** Applies a step's kernels to `source` `[source pixels, C]`: `[blocks, block², C]`, pixels in block order. */
+/** Applies a step's kernels to `source` `[source pixels, C]`, lying as said: `[blocks, block², C]`, pixels in block order. */
 export function applyKernels(graph: Graph, kernels: BlockKernels, source: Value): Value {
   return matmul(graph, kernels.weights, gather(graph, source, kernels.support));
 }

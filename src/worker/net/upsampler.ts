@@ -17,6 +17,7 @@ import {
   type BlockKernels,
   blockKernels,
   blockSide,
+  type SourceLayout,
   stepGuidance,
   unblock,
 } from './joint-bilateral.ts';
@@ -135,35 +136,37 @@ export function upsample(
     spatialInSoftmax: geometry.spatialInSoftmax,
   };
   const prefixes = upsamplerSteps(geometry.kind, geometry.patch);
-  let rows = graph.scaleSize(graph.sizeOf(image, 2), 1 / geometry.patch);
-  let columns = graph.scaleSize(graph.sizeOf(image, 3), 1 / geometry.patch);
+  let layout: SourceLayout = {
+    rows: graph.scaleSize(graph.sizeOf(image, 2), 1 / geometry.patch),
+    columns: graph.scaleSize(graph.sizeOf(image, 3), 1 / geometry.patch),
+    block: 1,
+  };
   let values = source;
   prefixes.forEach((prefix, index) => {
     const last = index === prefixes.length - 1;
     const count = index >= 3 ? lateStepBands : 1;
     const step = `step${index + 1}`;
     const block = blockSide(index + 1);
-    const from = { rows, columns, values };
-    rows = graph.scaleSize(rows, 2);
-    columns = graph.scaleSize(columns, 2);
+    const from = { layout, values };
+    const rows = graph.scaleSize(layout.rows, 2);
+    const columns = graph.scaleSize(layout.columns, 2);
+    layout = { rows, columns, block };
     const guidance = graph.scope(step, () =>
       stepGuidance(graph, parameters, prefix, image, geometry.patch / 2 ** (index + 1), rows, columns),
     );
     const bands = Array.from({ length: count }, (_, band) =>
       graph.scope(count === 1 ? step : `${step}.band${band + 1}`, () => {
-        const kernels = blockKernels(
-          graph,
-          parameters,
-          prefix,
-          bilateral,
-          guidance,
-          from.rows,
-          from.columns,
-          block,
-          { index: band, count },
-        );
+        const kernels = blockKernels(graph, parameters, prefix, bilateral, guidance, from.layout, block, {
+          index: band,
+          count,
+        });
         const inBlocks = graph.scope('apply', () => applyKernels(graph, kernels, from.values));
-        return last ? finish(kernels, inBlocks) : unblock(graph, kernels, inBlocks, channels);
+        if (last) return finish(kernels, inBlocks);
+        const pixels = graph.scaleSize(
+          graph.multiplySizes(kernels.blockRows, kernels.blockColumns),
+          block ** 2,
+        );
+        return graph.reshape(inBlocks, [pixels, channels]);
       }),
     );
     const pixels = graph.multiplySizes(rows, columns);

@@ -10,6 +10,8 @@ export const multiply = (graph: Graph, a: Value, b: Value): Value => graph.apply
 export const divide = (graph: Graph, a: Value, b: Value): Value => graph.apply('Div', [a, b]);
 export const maximum = (graph: Graph, a: Value, b: Value): Value => graph.apply('Max', [a, b]);
 export const minimum = (graph: Graph, a: Value, b: Value): Value => graph.apply('Min', [a, b]);
+/** Remainder of whole numbers ≥ 0. */
+export const remainder = (graph: Graph, a: Value, b: Value): Value => graph.apply('Mod', [a, b]);
 export const matmul = (graph: Graph, a: Value, b: Value): Value => graph.apply('MatMul', [a, b]);
 export const negate = (graph: Graph, x: Value): Value => graph.apply('Neg', [x]);
 export const exponential = (graph: Graph, x: Value): Value => graph.apply('Exp', [x]);
