@@ -79,6 +79,7 @@ export function segmentJob(store: ProjectStore, segment: Segment = runSegment): 
         // The host answers the screen in between.
         await setImmediate();
       }
+      throwIfCancelled(signal);
       const run = filler.finish(() =>
         store.addRun({
           sceneId,
