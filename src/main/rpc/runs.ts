@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { box, call, colour, crsName, id, plain } from './base.ts';
+import { prompt } from './prompts.ts';
+
+/** Settings of a run; what is left out takes the pack's and the papers' values. */
+export const runSettings = z.object({
+  pack: z.string().min(1),
+  prompts: z.array(prompt).min(1).max(1000),
+  /** Name of the class that pixels below the threshold fall to; null: they become unclassified. */
+  background: z.string().nullable(),
+  threshold: z.number().min(0).max(1),
+  /** In the project's CRS; null: the whole scene. */
+  extent: box.nullable(),
+  /** Metres per working pixel, `native`, or null: chosen from the scene. */
+  resolution: z.union([z.literal('native'), z.number().positive()]).nullable(),
+  /** 1-based; null: chosen from the scene. */
+  bands: z.array(z.int().min(1)).min(1).max(3).nullable(),
+  provider: z.string(),
+  /** null: all cores. */
+  threads: z.int().min(1).max(1024).nullable(),
+  /** Square metres. */
+  minArea: z.number().min(0),
+  /** Metres. */
+  simplify: z.number().min(0),
+  window: z.int().min(0).max(4096),
+  stride: z.int().min(1).max(4096),
+  attention: z.string().nullable(),
+  lastLayers: z.int().min(1).max(2).nullable(),
+  lambda: z.number(),
+  upsampler: z.string().nullable(),
+  templates: z.string(),
+  /** Steps that prepare a radar scene; null: those proposed for it. */
+  radar: plain.nullable(),
+});
+export type RunSettings = z.output<typeof runSettings>;
+
+export const estimate = z.object({
+  windows: z.int(),
+  /** Working pixels. */
+  width: z.int(),
+  height: z.int(),
+  /** Metres; null without a CRS. */
+  workingResolution: z.number().nullable(),
+  /** From this machine's measured speed; null before it was measured. */
+  seconds: z.number().nullable(),
+  provider: z.string(),
+  lanes: z.int(),
+  threadsPerLane: z.int(),
+  /** What the user should know before starting: words the pack does not know, radar with an optical pack, … */
+  warnings: z.array(z.string()),
+});
+export type Estimate = z.output<typeof estimate>;
+
+/** A picture of class numbers on its way: a preview, or a run's finished strips. Drawn from `address`. */
+export const livePicture = z.object({
+  id: z.string(),
+  /** A PNG with one byte a pixel, 0 = unclassified; red holds the class, green the confidence in 1/255. */
+  address: z.string(),
+  /** Grows when the picture changes. */
+  revision: z.int(),
+  width: z.int(),
+  height: z.int(),
+  crs: crsName,
+  /** GDAL's order. */
+  transform: z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.number()]),
+  classes: z.array(z.object({ id: z.int(), name: z.string(), colour })),
+});
+export type LivePicture = z.output<typeof livePicture>;
+
+export const provider = z.object({
+  name: z.string(),
+  /** For people: `CPU, 2 threads`. */
+  title: z.string(),
+  available: z.boolean(),
+  /** 224-pixel windows a second of the pack asked for; null: not measured yet. */
+  windowsPerSecond: z.number().nullable(),
+});
+export type Provider = z.output<typeof provider>;
+
+export const runs = {
+  providers: call.input(z.object({ pack: z.string() })).output(z.array(provider)),
+  /** Two seconds of the pack's encoder on a provider; remembered for the estimates. */
+  measure: call.input(z.object({ pack: z.string(), provider: z.string() })).output(provider),
+  estimate: call.input(z.object({ sceneId: id, settings: runSettings })).output(estimate),
+  /** Queues a run; its result becomes the layer `name`. */
+  start: call
+    .input(z.object({ sceneId: id, name: z.string().min(1).max(200), settings: runSettings }))
+    .output(z.object({ jobId: id })),
+  /** Labels of the extent at once, outside the queue. A new call for the same scene ends the one before. */
+  preview: call
+    .input(z.object({ sceneId: id, settings: runSettings }))
+    .output(z.object({ picture: livePicture, seconds: z.number(), shares: z.array(z.number()) })),
+};

@@ -1,0 +1,50 @@
+import type { Box } from '../../main/rpc/base.ts';
+import type { LivePicture } from '../../main/rpc/runs.ts';
+import { createStore } from './store.ts';
+
+/** What a click on the map does. */
+export type Tool =
+  | 'pan'
+  | 'identify'
+  | 'measure-line'
+  | 'measure-area'
+  | 'select'
+  | 'extent'
+  | 'split'
+  | 'reshape';
+
+/** A map view of the window. Centre and resolution are in `crs`, rotation in radians clockwise. */
+export interface MapView {
+  id: number;
+  /** Null: the project's. */
+  crs: string | null;
+  centre: readonly [number, number];
+  /** CRS units per screen pixel; 0 until the first layer sets it. */
+  resolution: number;
+  rotation: number;
+  /** Ids of tree nodes that this view hides besides those hidden in the tree. */
+  hidden: readonly string[];
+}
+
+/** What one window shows and does; not part of the project. */
+export const session = createStore({
+  tool: 'pan' as Tool,
+  views: [{ id: 1, crs: null, centre: [0, 0], resolution: 0, rotation: 0, hidden: [] }] as readonly MapView[],
+  activeView: 1,
+  /** Views move together. */
+  linked: true,
+  /** Where the pointer is, in the project's CRS. */
+  pointer: null as readonly [number, number] | null,
+  /** Layers above the dragged line are cut away there: share of the width, null: off. */
+  swipe: null as number | null,
+  /** The tree node that is selected in the panel: `scene:1`, `layer:TABLE`, … */
+  node: null as string | null,
+  /** Selected polygons of one layer. */
+  selection: { layer: null as string | null, fids: new Set<number>() as ReadonlySet<number> },
+  /** Where a run or a preview works: whole scene, the active view, or a box in the project's CRS. */
+  extent: { kind: 'scene' } as { kind: 'scene' } | { kind: 'view' } | { kind: 'box'; box: Box },
+  /** The last preview, drawn above its scene. */
+  preview: null as LivePicture | null,
+  /** Least confidence that the preview shows, 0-1. */
+  previewConfidence: 0,
+});
