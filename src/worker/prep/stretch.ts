@@ -33,17 +33,34 @@ export async function measureStretch(
   const { header } = scene;
   const distinct = [...new Set(bands)];
   const measured = distinct.filter((band) => header.bands[band]!.type !== 'uint8');
-  const samples = await sample(scene, measured, signal);
+  const ranges = await measureRange(scene, measured, [lowShare, highShare], signal);
   return bands.map((band) => {
     const index = measured.indexOf(band);
     if (index < 0) return { band, low: 0, high: 255, method: 'as stored' };
-    const values = samples[index]!.sort();
-    const low = percentile(values, lowShare);
-    const high = percentile(values, highShare);
-    const method = `2-98 % of ${values.length} sampled pixels`;
-    if (values.length === 0) return { band, low: 0, high: 1, method };
+    const { low, high, count } = ranges[index]!;
+    return { band, low, high, method: `2-98 % of ${count} sampled pixels` };
+  });
+}
+
+/**
+ * Values of each band below which the two shares of the valid pixels of `measureStretch`'s sample lie, low before high;
+ * shares 0 and 1 give the least and the greatest. `count` is the pixels sampled; without any, the range is 0 to 1.
+ */
+export async function measureRange(
+  scene: Pick<Scene, 'header' | 'read'>,
+  bands: readonly number[],
+  shares: readonly [number, number],
+  signal?: AbortSignal,
+): Promise<{ low: number; high: number; count: number }[]> {
+  const samples = await sample(scene, bands, signal);
+  return samples.map((sampled) => {
+    const values = sampled.sort();
+    const count = values.length;
+    if (count === 0) return { low: 0, high: 1, count };
+    const low = percentile(values, shares[0]);
+    const high = percentile(values, shares[1]);
     // A flat band has no contrast to stretch: it becomes mid-grey.
-    return low < high ? { band, low, high, method } : { band, low: low - 0.5, high: low + 0.5, method };
+    return low < high ? { low, high, count } : { low: low - 0.5, high: low + 0.5, count };
   });
 }
 

@@ -86,6 +86,8 @@ export class Pyramid {
   readonly #tile: Samples;
   readonly #sampleBytes: number;
   #length = 16;
+  /** Bytes up to the last row that counts. */
+  #committed = 16;
   #pending: number[] = [];
   #finished: boolean;
   #closed = false;
@@ -125,6 +127,7 @@ export class Pyramid {
       const [level, row] = rowOfNote(strip.note)!;
       this.#levels[level]!.done[row] = 1;
       this.#length = strip.length;
+      this.#committed = strip.length;
     }
   }
 
@@ -133,7 +136,7 @@ export class Pyramid {
    * A file of another scene, or a damaged one, is replaced.
    */
   static async open(path: string, base: PyramidBase): Promise<Pyramid> {
-    const finished = await Pyramid.#openFinished(path, base);
+    const finished = await Pyramid.openFinished(path, base);
     if (finished !== null) return finished;
     const partPath = `${path}.part`;
     const digest = digestOf(base);
@@ -158,7 +161,8 @@ export class Pyramid {
     }
   }
 
-  static async #openFinished(path: string, base: PyramidBase): Promise<Pyramid | null> {
+  /** The finished pyramid of `base` at `path`, or null where there is none yet. */
+  static async openFinished(path: string, base: PyramidBase): Promise<Pyramid | null> {
     const tables = await readTables(path, base);
     if (tables === null) return null;
     return new Pyramid(path, base, await open(path, 'r'), null, tables, []);
@@ -205,6 +209,9 @@ export class Pyramid {
     if (this.#finished) return;
     const { signal, report, pause } = options;
     const [first] = this.#levels;
+    // A build that was stopped in the middle of a row begins this row anew, in the same place.
+    this.#length = this.#committed;
+    this.#pending = [];
     for (let row = 0; row < (first?.down ?? 0); row++) {
       for (let level = 0, levelRow = row; level < this.#levels.length; level++, levelRow >>= 1) {
         const { done, down } = this.#levels[level]!;
@@ -317,6 +324,7 @@ export class Pyramid {
     }
     await this.#journal!.append({ length: this.#length, tiles: this.#pending, note: `${level}/${row}` });
     this.#pending = [];
+    this.#committed = this.#length;
     this.#levels[level]!.done[row] = 1;
   }
 

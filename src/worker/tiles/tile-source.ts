@@ -4,10 +4,10 @@ import { type Grid, scaleAffine, type Window } from '../raster/grid.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { type OpenedScene, openScene } from '../scene/open-scene.ts';
-import type { SceneHeader } from '../scene/scene.ts';
+import type { Scene, SceneHeader } from '../scene/scene.ts';
 import { CoarsePicture, type SampledImage } from './coarse-picture.ts';
 import { halve, type Reduction } from './halve.ts';
-import { Pyramid, pyramidSizes } from './pyramid.ts';
+import { Pyramid, type PyramidBase, pyramidSizes } from './pyramid.ts';
 
 export interface TileSourceOptions {
   /** Our own folder, where overviews of files without any are kept. */
@@ -55,7 +55,9 @@ export class TileSource {
   readonly #own: SourceLevel[];
   /** The smallest image in the file: our overviews begin below it. */
   readonly #base: SourceLevel;
-  readonly #pyramid: Pyramid | null;
+  readonly #place: { path: string; base: PyramidBase } | null;
+  #pyramid: Pyramid | null;
+  #opening: Promise<Pyramid> | null = null;
   readonly #draftMilliseconds: number;
   readonly #drafts = new Map<string, { picture: CoarsePicture; sampled: Promise<void> }>();
 
@@ -64,6 +66,7 @@ export class TileSource {
     fingerprint: string,
     reduction: Reduction,
     own: SourceLevel[],
+    place: { path: string; base: PyramidBase } | null,
     pyramid: Pyramid | null,
     draftMilliseconds: number,
   ) {
@@ -74,6 +77,7 @@ export class TileSource {
     this.#scene = scene;
     this.#own = own;
     this.#base = own.at(-1)!;
+    this.#place = place;
     this.#pyramid = pyramid;
     this.#draftMilliseconds = draftMilliseconds;
   }
@@ -90,34 +94,44 @@ export class TileSource {
       const reduction = options.reduction ?? ((scene.palette ?? null) === null ? 'average' : 'mode');
       const own = ownLevels(scene);
       const base = own.at(-1)!;
-      const pyramid =
+      const place =
         base.width * base.height <= directPixels
           ? null
-          : await Pyramid.open(join(options.overviewFolder, `${fingerprint.slice(0, 32)}-${reduction}.tif`), {
-              grid: baseGrid(scene.header.grid, base),
-              type: scene.header.bands[0]!.type,
-              bands: scene.header.bands.length,
-              reduction,
-              fingerprint,
-              read: (window, within) => base.read(window, [...scene.header.bands.keys()], within),
-            });
-      return new TileSource(scene, fingerprint, reduction, own, pyramid, options.draftMilliseconds ?? 700);
+          : {
+              path: join(options.overviewFolder, `${fingerprint.slice(0, 32)}-${reduction}.tif`),
+              base: pyramidBase(scene, base, reduction, fingerprint),
+            };
+      const pyramid = place === null ? null : await Pyramid.openFinished(place.path, place.base);
+      const draftMilliseconds = options.draftMilliseconds ?? 700;
+      return new TileSource(scene, fingerprint, reduction, own, place, pyramid, draftMilliseconds);
     } catch (failure) {
       await scene.close();
       throw failure;
     }
   }
 
+  /** The raster itself; it stays this source's to close. */
+  get scene(): Pick<Scene, 'header' | 'read'> {
+    return this.#scene;
+  }
+
   /** Whether `buildOverviews` has something to do. */
   get lacksOverviews(): boolean {
-    return this.#pyramid !== null && !this.#pyramid.finished;
+    return this.#place !== null && this.#pyramid?.finished !== true;
   }
 
   /** Builds the overviews that the file lacks; see `Pyramid.build`. Tiles can be drawn meanwhile, and improve. */
   async buildOverviews(
     options: { signal?: AbortSignal; report?: ReportProgress; pause?: () => Promise<void> } = {},
   ): Promise<void> {
-    await this.#pyramid?.build(options);
+    if (this.#place === null) return;
+    this.#opening ??= Pyramid.open(this.#place.path, this.#place.base);
+    try {
+      this.#pyramid ??= await this.#opening;
+    } finally {
+      this.#opening = null;
+    }
+    await this.#pyramid.build(options);
   }
 
   /**
@@ -258,6 +272,24 @@ function ownLevels(scene: OpenedScene): SourceLevel[] {
     draft: false,
     read: (window, bands, signal) => scene.read(window, bands, index, signal),
   }));
+}
+
+function pyramidBase(
+  scene: OpenedScene,
+  base: SourceLevel,
+  reduction: Reduction,
+  fingerprint: string,
+): PyramidBase {
+  const { bands, grid } = scene.header;
+  const all = [...bands.keys()];
+  return {
+    grid: baseGrid(grid, base),
+    type: bands[0]!.type,
+    bands: bands.length,
+    reduction,
+    fingerprint,
+    read: (window, signal) => base.read(window, all, signal),
+  };
 }
 
 function baseGrid(grid: Grid, base: SourceLevel): Grid {
