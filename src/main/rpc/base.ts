@@ -34,7 +34,10 @@ export const colour = z.string().regex(/^#[0-9a-f]{6}$/i);
 /** min x, min y, max x, max y. */
 export const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 export type Box = z.output<typeof box>;
-/** `EPSG:25832`, or `PROJECT` for a system without a code; pixels of a scene without georeference are `PIXELS`. */
-export const crsName = z.string().regex(/^(EPSG:\d{4,6}|PROJECT|PIXELS)$/);
+/**
+ * `EPSG:25832`; `PROJECT` for the project's own system where that has no code; `OTHER` for any other system without a
+ * code, which names it and nothing else; pixels of a scene without georeference are `PIXELS`.
+ */
+export const crsName = z.string().regex(/^(EPSG:\d{4,6}|PROJECT|OTHER|PIXELS)$/);
 /** x, y of each vertex in turn. */
 export const line = z.array(z.number()).max(2_000_000);

@@ -61,3 +61,36 @@ export function webMercatorGrid(crs: Crs, zooms = 24): TileGrid {
     tileSize: 256,
   };
 }
+
+/** Pixels that scenes without a system may have along a side fit into a few tiles of the first zoom. */
+const pixelGrid: TileGrid = {
+  crs: null,
+  origin: [0, 0],
+  resolutions: Array.from({ length: 17 }, (_, zoom) => 2 ** (11 - zoom)),
+  tileSize: 256,
+};
+
+/**
+ * The one grid of a system, for raster and vector tiles alike: web maps' own for EPSG:3857; whole degrees halved for
+ * geographic systems; elsewhere squares around the origin, from 262 km to about 2 cm per tile pixel. Null: pixels.
+ */
+export function tileGridOf(crs: Crs | null): TileGrid {
+  if (crs === null) return pixelGrid;
+  if (crs.epsg === 3857) return webMercatorGrid(crs);
+  const zooms = Array.from({ length: 25 }, (_, zoom) => 2 ** -zoom);
+  if (crs.kind === 'geographic')
+    return {
+      crs,
+      origin: [-180, 90],
+      resolutions: zooms.map((share) => (360 / 256) * share),
+      tileSize: 256,
+    };
+  const unit = crs.metresPerUnit > 0 ? crs.metresPerUnit : 1;
+  const half = 2 ** 25 / unit;
+  return {
+    crs,
+    origin: [-half, half],
+    resolutions: zooms.map((share) => (half / 128) * share),
+    tileSize: 256,
+  };
+}
