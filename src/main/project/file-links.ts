@@ -46,7 +46,7 @@ export async function findMissing(
   const missing: FileLink[] = [];
   const starts = new Set<string>([path.dirname(projectPath)]);
   for (const link of links) {
-    if (await isFile(link.path)) starts.add(path.dirname(link.path));
+    if (await isThere(link.path)) starts.add(path.dirname(link.path));
     else missing.push(link);
   }
   if (missing.length === 0) return [];
@@ -75,7 +75,7 @@ export async function findMissing(
       const candidates = found.get(path.basename(link.path).toLowerCase()) ?? [];
       const suggestions: MissingFile['suggestions'] = [];
       for (const candidate of candidates) {
-        if (await isFile(candidate))
+        if (await isThere(candidate))
           suggestions.push({ path: candidate, sure: await isSame(link, candidate) });
       }
       suggestions.sort((a, b) => Number(b.sure) - Number(a.sure));
@@ -92,6 +92,12 @@ export async function isSame(link: FileLink, candidate: string): Promise<boolean
   return (await fingerprintFile(candidate).catch(() => null)) === link.fingerprint;
 }
 
-async function isFile(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => null))?.isFile() ?? false;
+/** A scene may be a product's folder. */
+async function isThere(file: string): Promise<boolean> {
+  const about = await stat(file).catch(() => null);
+  return about?.isFile() === true || (about?.isDirectory() === true && (await isFolderOfProduct(file)));
+}
+
+async function isFolderOfProduct(folder: string): Promise<boolean> {
+  return (await stat(path.join(folder, 'manifest.safe')).catch(() => null))?.isFile() ?? false;
 }

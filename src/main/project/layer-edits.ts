@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import * as z from 'zod';
-import { type Crs, crsFromWkt, findEpsg } from '../../worker/raster/crs.ts';
+import type { Crs } from '../../worker/raster/crs.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { measureRings } from '../../worker/vector/measure-rings.ts';
 import { mergePolygons, soundPolygon } from '../../worker/vector/merge-polygons.ts';
@@ -8,6 +8,7 @@ import { splitPolygon } from '../../worker/vector/split-polygon.ts';
 import { decodePolygon, PolygonEncoder } from './geopackage-geometry.ts';
 import { geometryColumn } from './geopackage-schema.ts';
 import type { History, Recorder, Row } from './history.ts';
+import { readLayerCrs } from './layer-crs.ts';
 
 const classList = z.array(
   z.object({
@@ -135,16 +136,8 @@ export class LayerEdits {
 
   /** The system that the layer's polygons are measured in; null: pixels. */
   #crs(table: string): Crs | null {
-    const row = this.#database
-      .prepare(
-        `SELECT s.srs_id, s.organization, s.organization_coordsys_id AS code, s.definition
-         FROM gpkg_geometry_columns g JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id WHERE g.table_name = ?`,
-      )
-      .get(table) as { srs_id: number; organization: string; code: number; definition: string } | undefined;
-    if (!row || row.srs_id === -1) return null;
-    const crs =
-      (row.organization.toUpperCase() === 'EPSG' ? findEpsg(row.code) : null) ?? crsFromWkt(row.definition);
-    if (crs === null)
+    const crs = readLayerCrs(this.#database, table);
+    if (crs !== null && crs.kind === 'other' && crs.proj4 === null)
       throw new Problem(
         'edit/unknown-crs',
         `${table}: areas cannot be measured in its reference system.`,

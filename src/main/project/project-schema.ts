@@ -98,6 +98,25 @@ CREATE TABLE landscribe_history_rows (
 );
 CREATE INDEX landscribe_history_rows_step ON landscribe_history_rows (step);`,
   },
+  {
+    number: 3,
+    name: 'differences of class maps; layers dropped with undo',
+    sql: `
+CREATE TABLE landscribe_rasters_3 (
+  id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  run_id INTEGER REFERENCES landscribe_runs(id) ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK (kind IN ('class-map', 'confidence', 'overviews', 'difference')),
+  path TEXT NOT NULL,
+  bytes INTEGER NOT NULL
+);
+INSERT INTO landscribe_rasters_3 SELECT * FROM landscribe_rasters;
+DROP TABLE landscribe_rasters;
+ALTER TABLE landscribe_rasters_3 RENAME TO landscribe_rasters;
+CREATE TABLE landscribe_dropped_layers (
+  table_name TEXT PRIMARY KEY NOT NULL,
+  dropped INTEGER NOT NULL
+);`,
+  },
 ];
 
 export const newestVersion = migrations.length;

@@ -18,6 +18,7 @@ import { rtreeName, tableName } from './geopackage-schema.ts';
 import { History, type Recorder, type Step } from './history.ts';
 import { JobTable } from './job-table.ts';
 import { LayerEdits } from './layer-edits.ts';
+import { LayerReader } from './layer-reader.ts';
 import { backUp, copyDatabase, migrate, projectVersion } from './migrate.ts';
 import {
   type Access,
@@ -76,7 +77,7 @@ export interface ProjectRun {
   rasters: { id: number; kind: RasterKind; path: string; bytes: number }[];
 }
 
-export type RasterKind = 'class-map' | 'confidence' | 'overviews';
+export type RasterKind = 'class-map' | 'confidence' | 'overviews' | 'difference';
 
 export interface ProjectLayer {
   table: string;
@@ -86,6 +87,8 @@ export interface ProjectLayer {
   features: number | null;
   /** min x, min y, max x, max y; null for an empty layer. */
   extent: [number, number, number, number] | null;
+  /** Of its polygons, ISO 8601; changes with every edit. */
+  lastChange: string;
 }
 
 /** A layer being filled: batches, then `finish`. What is not finished is removed, at the latest when the project opens. */
@@ -110,6 +113,7 @@ export class ProjectStore {
   readonly notes: readonly string[];
   readonly jobs: JobTable;
   readonly edits: LayerEdits;
+  readonly polygons: LayerReader;
   readonly #database: Database.Database;
   readonly #close: () => void;
   readonly #lock: ProjectLock | null;
@@ -132,6 +136,7 @@ export class ProjectStore {
     const write = <Result>(work: () => Result) => this.#write(work);
     this.jobs = new JobTable(database, write);
     this.edits = new LayerEdits(database, this.#history, write);
+    this.polygons = new LayerReader(database, projectPath);
   }
 
   /** A new, empty project, open for writing. Throws `project/exists` unless `overwrite`. */
@@ -243,6 +248,12 @@ export class ProjectStore {
     });
   }
 
+  /** All settings by key. */
+  settings(): Record<string, Json> {
+    const rows = this.#all('SELECT key, value FROM landscribe_settings ORDER BY key', settingRow);
+    return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+  }
+
   saveSetting(key: string, value: Json, label: string): void {
     this.change(label, (recorder) => {
       const text = JSON.stringify(value);
@@ -277,6 +288,37 @@ export class ProjectStore {
         }),
       ),
     );
+  }
+
+  /** Adds scenes, and settings that go with the first of them, as one step of undo; returns their ids. */
+  async addScenes(
+    files: readonly string[],
+    settings: Readonly<Record<string, Json>> = {},
+  ): Promise<number[]> {
+    const rows = await Promise.all(
+      files.map(async (file) => ({
+        name: path.basename(file),
+        path: toStored(this.path, file),
+        fingerprint: await fingerprintFile(file),
+        bytes: (await stat(file)).size,
+      })),
+    );
+    const label = rows.length === 1 ? `Add ${rows[0]!.name}` : `Add ${rows.length} scenes`;
+    return this.change(label, (recorder) => {
+      for (const [key, value] of Object.entries(settings)) {
+        const text = JSON.stringify(value);
+        if (!recorder.update('landscribe_settings', key, { value: text }))
+          recorder.insert('landscribe_settings', { key, value: text });
+      }
+      return rows.map((row) =>
+        Number(
+          recorder.insert('landscribe_scenes', {
+            ...row,
+            position: this.#lastPosition('landscribe_scenes'),
+          }),
+        ),
+      );
+    });
   }
 
   changeScene(id: number, values: { name?: string; display?: Json; position?: number }, label: string): void {
@@ -423,22 +465,25 @@ export class ProjectStore {
   /** All feature layers, other programs' included. */
   layers(): ProjectLayer[] {
     const rows = this.#all(
-      `SELECT c.table_name, c.identifier, c.srs_id, c.min_x, c.min_y, c.max_x, c.max_y, n.feature_count
+      `SELECT c.table_name, c.identifier, c.srs_id, c.min_x, c.min_y, c.max_x, c.max_y, c.last_change, n.feature_count
        FROM gpkg_contents c LEFT JOIN gpkg_ogr_contents n ON n.table_name = c.table_name
        WHERE c.data_type = 'features' AND c.table_name NOT IN (SELECT table_name FROM landscribe_unfinished_layers)
        ORDER BY c.rowid`,
       layerRow,
     );
-    return rows.map(({ table_name, identifier, srs_id, feature_count, min_x, min_y, max_x, max_y }) => ({
-      table: table_name,
-      identifier: identifier ?? table_name,
-      srsId: srs_id,
-      features: feature_count,
-      extent:
-        min_x === null || min_y === null || max_x === null || max_y === null
-          ? null
-          : [min_x, min_y, max_x, max_y],
-    }));
+    return rows.map(
+      ({ table_name, identifier, srs_id, feature_count, min_x, min_y, max_x, max_y, last_change }) => ({
+        table: table_name,
+        identifier: identifier ?? table_name,
+        srsId: srs_id,
+        features: feature_count,
+        extent:
+          min_x === null || min_y === null || max_x === null || max_y === null
+            ? null
+            : [min_x, min_y, max_x, max_y],
+        lastChange: last_change,
+      }),
+    );
   }
 
   /** A new layer; a number is added to the name where it is taken. */
@@ -658,6 +703,7 @@ function writing(target: string): Reading {
 
 const key = z.int();
 const jsonText = z.string().transform((text) => json.parse(JSON.parse(text)));
+const settingRow = z.object({ key: z.string(), value: jsonText });
 const sceneRow = z.object({
   id: key,
   name: z.string(),
@@ -684,7 +730,7 @@ const runRow = z.object({
 const rasterRow = z.object({
   id: key,
   run_id: key.nullable(),
-  kind: z.enum(['class-map', 'confidence', 'overviews']),
+  kind: z.enum(['class-map', 'confidence', 'overviews', 'difference']),
   path: z.string(),
   bytes: z.number(),
 });
@@ -697,6 +743,7 @@ const layerRow = z.object({
   min_y: z.number().nullable(),
   max_x: z.number().nullable(),
   max_y: z.number().nullable(),
+  last_change: z.string(),
 });
 
 function noSuch(what: string, id: number): Problem {
