@@ -2,13 +2,15 @@ import type { MessagePort } from 'node:worker_threads';
 import { Cancelled, type Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
-import type { EmbedRequest, LaneRequest } from '../../worker/steps/lane.ts';
+import type { EmbedRequest, LaneRequest, LaneWork } from '../../worker/steps/lane.ts';
 import { EngineThread } from './engine-thread.ts';
 
 export interface LanesRequest {
+  /** Encoded before the lanes start. */
   words: string[];
   templates: EmbedRequest['templates'];
-  lane: Omit<LaneRequest, 'embeddings' | 'port'>;
+  lane: Omit<LaneRequest, 'work' | 'port'>;
+  work(embeddings: Float32Array): LaneWork;
 }
 
 /** Threads that own an inference session each and score windows for a conductor. */
@@ -34,7 +36,7 @@ export class Lanes {
   }
 
   async #run(
-    { words, templates, lane }: LanesRequest,
+    { words, templates, lane, work }: LanesRequest,
     ports: readonly MessagePort[],
     onProgress: ReportProgress | undefined,
     onReady: () => void,
@@ -74,7 +76,7 @@ export class Lanes {
     await Promise.all(
       this.#threads.map((thread, index) => {
         const port = ports[index]!;
-        return thread.run('lane', { ...lane, embeddings, port }, { signal, transfer: [port] });
+        return thread.run('lane', { ...lane, work: work(embeddings), port }, { signal, transfer: [port] });
       }),
     );
   }

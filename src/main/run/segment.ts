@@ -215,7 +215,12 @@ async function classify(
   const startLanes = () => {
     encoding = true;
     lanes.start(
-      { words, templates: request.templates, lane: { pack: request.pack, scorer: scoring, session } },
+      {
+        words,
+        templates: request.templates,
+        lane: { pack: request.pack, session },
+        work: (embeddings) => ({ kind: 'score', embeddings, settings: scoring }),
+      },
       channels.map(({ port2 }) => port2),
       onProgress,
       () => {

@@ -1,18 +1,14 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import { decisionRule } from '../classmap/decide.ts';
-import { chooseBands } from '../prep/choose-bands.ts';
-import { normalise } from '../prep/normalise.ts';
-import { measureStretch } from '../prep/stretch.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
-import { openWorkingPixels } from '../prep/working-pixels.ts';
 import { type Extent, extentWindow } from '../raster/extent.ts';
-import { fingerprintFile } from '../scene/fingerprint.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { SceneHeader } from '../scene/scene.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
+import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
-import { RemoteScorer } from './remote-scorer.ts';
+import { RemoteScorer } from './remote-lane.ts';
 import { type SegmentSceneResult, segmentScene } from './segment.ts';
 import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
 import type { TaskContext } from './task-context.ts';
@@ -74,7 +70,6 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   try {
     const { header } = scene;
     const region = request.extent === null ? null : extentWindow(header.grid, request.extent);
-    const bands = chooseBands(header.bands, request.bands?.join(','));
     const workingGrid = chooseWorkingGrid(
       header.grid,
       header.groundSampleDistance,
@@ -82,20 +77,18 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       pack.finestResolution,
     );
     const rule = decisionRule(classes, request.threshold, request.background);
-    const sceneFingerprint = await fingerprintFile(request.scene);
     await context.emit({
       kind: 'prepared',
       header,
       pixels: region ? region.width * region.height : header.grid.width * header.grid.height,
       reason: workingGrid.reason,
     } satisfies ConductPiece);
-    const stretch = await measureStretch(scene, bands, signal);
-    const working = openWorkingPixels(scene, {
-      grid: workingGrid,
-      bands,
-      stretch,
-      cacheBytes: request.cacheBytes,
-    });
+    const { bands, stretch, working, sceneFingerprint } = await prepareScene(
+      scene,
+      request,
+      workingGrid,
+      signal,
+    );
     const provenance: Provenance = {
       program: request.program,
       version: request.version,
@@ -136,7 +129,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       bands,
       workingGrid,
       working,
-      normalise: (pixels, valid) => normalise(pixels, valid, pack.mean, pack.deviation),
+      normalise: normaliserOf(pack),
       scorers,
       window: request.window,
       stride: request.stride,

@@ -1,11 +1,14 @@
 import type { MessagePort } from 'node:worker_threads';
+import { type Precision, WindowCodec } from '../features/window-codec.ts';
 import { PackScorer, type ScorerSettings } from '../infer/pack-scorer.ts';
 import type { SessionOptions } from '../infer/session.ts';
+import { type EncoderSettings, WindowEncoder } from '../infer/window-encoder.ts';
+import { type LabellerSettings, WindowLabeller } from '../infer/window-labeller.ts';
 import { embedWords } from '../infer/words.ts';
 import type { TemplateSetName } from '../net/templates.ts';
-import { openPack } from '../pack/open-pack.ts';
-import { throwIfCancelled } from '../report/problem.ts';
-import { serveScorer } from './remote-scorer.ts';
+import { openPack, type Pack } from '../pack/open-pack.ts';
+import { Problem, throwIfCancelled } from '../report/problem.ts';
+import { serveWindows, type WindowQuestion } from './remote-lane.ts';
 import type { TaskContext } from './task-context.ts';
 
 export interface EmbedRequest {
@@ -17,12 +20,25 @@ export interface EmbedRequest {
 
 export interface LaneRequest {
   pack: string;
-  /** `[words, embedding]`, normalised. */
-  embeddings: Float32Array;
-  scorer: ScorerSettings;
+  work: LaneWork;
   session: SessionOptions;
   port: MessagePort;
 }
+
+/** What a lane does with the windows that come; embeddings are `[words, embedding]`, normalised. */
+export type LaneWork =
+  /** Scores pixels. */
+  | { kind: 'score'; embeddings: Float32Array; settings: ScorerSettings }
+  /** Encodes pixels to records, exact ones until it is told another precision. */
+  | { kind: 'encode'; settings: EncoderSettings }
+  /** Scores records; the pixels guide the upsampler. */
+  | {
+      kind: 'label';
+      embeddings: Float32Array;
+      settings: LabellerSettings;
+      precision: Precision;
+      store: string;
+    };
 
 /** Word embeddings `[words, embedding]`. */
 export async function embed(request: EmbedRequest, context: TaskContext): Promise<Float32Array<ArrayBuffer>> {
@@ -32,7 +48,7 @@ export async function embed(request: EmbedRequest, context: TaskContext): Promis
   return new Float32Array(embeddings);
 }
 
-/** Owns an inference session and scores the windows that come through the port until it closes; returns their number. */
+/** Owns inference sessions and answers the windows that come through the port until it closes; returns their number. */
 export async function serveLane(request: LaneRequest, context: TaskContext): Promise<number> {
   const { port } = request;
   // The conductor may have closed its end before the session is loaded.
@@ -43,13 +59,54 @@ export async function serveLane(request: LaneRequest, context: TaskContext): Pro
   try {
     const pack = await openPack(request.pack);
     throwIfCancelled(context.signal);
-    const scorer = await PackScorer.open(pack, request.embeddings, request.scorer, request.session);
+    const { answer, close } = await openWork(pack, request);
     try {
-      return closed ? 0 : await serveScorer(port, scorer);
+      return closed ? 0 : await serveWindows(port, answer);
     } finally {
-      await scorer.close();
+      await close();
     }
   } finally {
     port.close();
+  }
+}
+
+interface OpenWork {
+  answer(question: WindowQuestion): Promise<Float32Array | Uint8Array>;
+  close(): Promise<void>;
+}
+
+async function openWork(pack: Pack, { work, session }: LaneRequest): Promise<OpenWork> {
+  const { embedding } = pack.manifest.geometry;
+  switch (work.kind) {
+    case 'score': {
+      const scorer = await PackScorer.open(pack, work.embeddings, work.settings, session);
+      return {
+        answer: ({ pixels, height, width }) => scorer.score(pixels, height, width),
+        close: () => scorer.close(),
+      };
+    }
+    case 'encode': {
+      const encoder = await WindowEncoder.open(pack, work.settings, session);
+      let codec = new WindowCodec(embedding, { kind: 'exact' });
+      return {
+        async answer({ pixels, height, width, precision }) {
+          if (precision) codec = new WindowCodec(embedding, precision);
+          return codec.encode(await encoder.encode(pixels, height, width));
+        },
+        close: () => encoder.close(),
+      };
+    }
+    case 'label': {
+      const labeller = await WindowLabeller.open(pack, work.embeddings, work.settings, session);
+      const codec = new WindowCodec(embedding, work.precision);
+      return {
+        answer({ pixels, height, width, record }) {
+          if (!record)
+            throw new Problem('features/none', `${work.store} lacks a window.`, 'Encode the scene again.');
+          return labeller.label(codec.decode(record, work.store), pixels, height, width);
+        },
+        close: () => labeller.close(),
+      };
+    }
   }
 }

@@ -1,8 +1,11 @@
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { Problem } from '../../../src/worker/report/problem.ts';
-import { RemoteScorer, serveScorer } from '../../../src/worker/steps/remote-scorer.ts';
+import { RemoteLane, RemoteScorer, serveWindows } from '../../../src/worker/steps/remote-lane.ts';
 import type { WindowScorer } from '../../../src/worker/tile/window-scorer.ts';
+
+const serveScorer = (port: MessagePort, scorer: WindowScorer) =>
+  serveWindows(port, ({ pixels, height, width }) => scorer.score(pixels, height, width));
 
 /** Score = colour 0 of the pixel, plus the word's number. */
 const plain: WindowScorer = {
@@ -76,4 +79,20 @@ it('does not wait for a lane that is slow to begin when the run is cancelled', a
   controller.abort(new Problem('engine/run', 'vision.onnx failed.', 'Lower --threads.'));
   await expect(waiting).rejects.toMatchObject({ code: 'engine/run' });
   remote.close();
+});
+
+it('takes a stored window along and brings a record back', async () => {
+  const { port1, port2 } = new MessageChannel();
+  void serveWindows(port2, async ({ pixels, record }) =>
+    Uint8Array.from(record!, (byte) => byte + pixels[0]!),
+  );
+  const lane = new RemoteLane<Uint8Array<ArrayBuffer>>(port1);
+  const question = {
+    pixels: new Float32Array(3).fill(10),
+    height: 1,
+    width: 1,
+    record: Uint8Array.of(1, 2, 3),
+  };
+  expect([...(await lane.ask(question))]).toEqual([11, 12, 13]);
+  lane.close();
 });
