@@ -39,7 +39,7 @@ export function trainCommand(door: Console): Command {
     )
     .addCommand(
       folderOptions(new Command('starter'))
-        .description('Make the built-in pack again: its CLIP, its upsampler and the pack.')
+        .description('Make the built-in pack again: its CLIP, upsampler, SAR encoder, and the pack.')
         .option('--configs <folder>', 'its recipes', 'configs/starter')
         .option('--pack <folder>', 'the pack, replaced if it exists', 'models/starter')
         .option(
@@ -52,17 +52,35 @@ export function trainCommand(door: Console): Command {
           const { finest, ...rest } = options;
           return train(door, { kind: 'starter', finestResolution: finest, ...rest });
         }),
+    )
+    .addCommand(
+      new Command('sar-agreement')
+        .description(
+          "Compare a pack's SAR encoder with what its optical encoder sees in held-out optical twins.",
+        )
+        .requiredOption('--config <file>', 'recipe of the SAR encoder, whose held-out pairs are used')
+        .requiredOption('--classes <list>', 'classes, as of segment')
+        .option('--pack <folder>', 'the pack', 'models/starter')
+        .option('--crops <count>', 'random crops of the pairs', wholeNumber(1), 40)
+        .option('--side <pixels>', 'side of the crops', wholeNumber(32), 224)
+        .option('--lambda <factor>', 'weight of the global bias alleviation', decimal(-10, 10), -0.3)
+        .addOption(threadsOption())
+        .action((options: Omit<Extract<TrainRequest, { kind: 'sar-agreement' }>, 'kind'>) =>
+          train(door, { kind: 'sar-agreement', ...options }),
+        ),
     );
 }
 
 function folderOptions(command: Command): Command {
   return command
     .requiredOption('--out <folder>', 'checkpoints, loss curve and weights')
-    .addOption(
-      new Option('--threads <count>', 'processor threads; one makes a run repeatable bit for bit')
-        .argParser(wholeNumber(1))
-        .default(availableParallelism(), 'all'),
-    );
+    .addOption(threadsOption());
+}
+
+function threadsOption(): Option {
+  return new Option('--threads <count>', 'processor threads; one makes a run repeatable bit for bit')
+    .argParser(wholeNumber(1))
+    .default(availableParallelism(), 'all');
 }
 
 async function train(door: Console, request: TrainRequest): Promise<void> {

@@ -30,6 +30,8 @@ export interface SarAgreement {
   opticalEncoder: number;
   /** Always the class that is most frequent in the optical predictions. */
   mostFrequent: number;
+  /** Each class' share of the pixels: by the optical encoder on the twins, the SAR encoder, the optical one on SAR. */
+  shares: [number[], number[], number[]];
   pixels: number;
 }
 
@@ -73,7 +75,7 @@ export async function sarAgreement(
   const optical = await open('optical');
   try {
     const drawing = { seed: 1, ...pack.manifest.normalisation };
-    const counts = new Float64Array(classes.length);
+    const counts = [0, 1, 2].map(() => new Float64Array(classes.length));
     let bySar = 0;
     let byOptical = 0;
     for (let crop = 0; crop < crops; crop++) {
@@ -82,17 +84,21 @@ export async function sarAgreement(
       const own = winners(await sar.score(pair.sar, side, side, signal), classOf, side * side);
       const crossed = winners(await optical.score(pair.sar, side, side, signal), classOf, side * side);
       for (let at = 0; at < seen.length; at++) {
-        counts[seen[at]!]!++;
+        counts[0]![seen[at]!]!++;
+        counts[1]![own[at]!]!++;
+        counts[2]![crossed[at]!]!++;
         if (own[at] === seen[at]) bySar++;
         if (crossed[at] === seen[at]) byOptical++;
       }
       report?.({ phase: 'comparing', done: crop + 1, total: crops, unit: 'crops' });
     }
     const pixels = crops * side * side;
+    const shares = counts.map((own) => Array.from(own, (count) => count / pixels));
     return {
       sarEncoder: bySar / pixels,
       opticalEncoder: byOptical / pixels,
-      mostFrequent: Math.max(...counts) / pixels,
+      mostFrequent: Math.max(...shares[0]!),
+      shares: shares as [number[], number[], number[]],
       pixels,
     };
   } finally {

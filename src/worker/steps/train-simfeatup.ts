@@ -19,7 +19,13 @@ const configuration = z.strictObject({
   /** `dense`: the tokens that segmentation uses; `block-input`: the paper's. */
   tokens: z.enum(['dense', 'block-input']),
   /** Where the kernels start; the paper's program: sigma 1, rangeTemperature 0. */
-  kernel: z.strictObject({ sigma: z.number().positive(), rangeTemperature: z.number() }).optional(),
+  kernel: z
+    .strictObject({
+      sigma: z.number().positive(),
+      rangeTemperature: z.number(),
+      bilateral: z.boolean().optional(),
+    })
+    .optional(),
   /** Side of the images, pixels. */
   side: whole,
   /** Images a step, views of each, views whose picture is reconstructed, dimensions of the projection. */

@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { parseClasses } from '../classmap/classes.ts';
 import type { Manifest } from '../pack/manifest.ts';
+import { sarAgreement } from './sar-agreement.ts';
 import { writeStarterPack } from './starter-pack.ts';
 import type { TaskContext } from './task-context.ts';
 import { trainSarEncoder } from './train-alignearth.ts';
@@ -8,17 +10,30 @@ import { readClipConfig, trainClip } from './train-clip.ts';
 import { trainUpsampler } from './train-simfeatup.ts';
 
 /** What an engine thread is asked to train. Folders are made; a stopped run is resumed. */
-export type TrainRequest = { out: string; threads: number } & (
-  | { kind: 'clip'; config: string }
-  | { kind: 'simfeatup'; config: string; checkpoint: string }
-  | { kind: 'alignearth'; config: string; checkpoint: string }
-  /** Everything in the folder of configurations, and the pack from it. */
-  | { kind: 'starter'; configs: string; pack: string; finestResolution: number }
-);
+export type TrainRequest =
+  | ({ out: string; threads: number } & (
+      | { kind: 'clip'; config: string }
+      | { kind: 'simfeatup'; config: string; checkpoint: string }
+      | { kind: 'alignearth'; config: string; checkpoint: string }
+      /** Everything in the folder of configurations, and the pack from it. */
+      | { kind: 'starter'; configs: string; pack: string; finestResolution: number }
+    ))
+  /** Measures a pack's SAR encoder on the pairs that its training held out. */
+  | {
+      kind: 'sar-agreement';
+      pack: string;
+      config: string;
+      classes: string;
+      crops: number;
+      side: number;
+      lambda: number;
+      threads: number;
+    };
 
-/** Trains; returns the files or the folder that came of it. */
+/** Trains; returns the files or the folder that came of it, or the lines of a measurement. */
 export async function train(request: TrainRequest, context: TaskContext): Promise<string[]> {
   const { signal, report } = context;
+  if (request.kind === 'sar-agreement') return measureSar(request, context);
   const { out, threads } = request;
   await mkdir(out, { recursive: true });
   const tell = tellSteps(context);
@@ -85,13 +100,25 @@ async function trainStarter(
     signal,
     (step, reports) => tell('upsampler', step, reports),
   );
+  note('training its SAR encoder');
+  const sar = await trainSarEncoder(
+    {
+      config: path.join(configs, 'alignearth.json'),
+      checkpoint: clip.weights,
+      out: path.join(out, 'alignearth'),
+      threads,
+    },
+    report,
+    signal,
+    (step, reports) => tell('SAR encoder', step, reports),
+  );
   const { activation } = await readClipConfig(clipConfig);
   return writeStarterPack(
     {
       clip: clip.weights,
       vocabulary: clip.vocabulary,
       upsampler: upsampler.weights,
-      sar: null,
+      sar: sar.weights,
       activation,
       finestResolution: request.finestResolution,
       name: 'starter',
@@ -99,6 +126,29 @@ async function trainStarter(
     },
     signal,
   );
+}
+
+async function measureSar(
+  { kind: _, classes, ...request }: Extract<TrainRequest, { kind: 'sar-agreement' }>,
+  { signal, report }: TaskContext,
+): Promise<string[]> {
+  const entries = parseClasses(classes);
+  const found = await sarAgreement(
+    { ...request, classes: entries.map(({ words }) => words) },
+    report,
+    signal,
+  );
+  const percent = (share: number) => `${(100 * share).toFixed(1).padStart(5)} %`;
+  return [
+    `Pixels that get the class which the optical encoder gives their optical twin (${found.pixels} pixels):`,
+    `SAR encoder on SAR      ${percent(found.sarEncoder)}`,
+    `optical encoder on SAR  ${percent(found.opticalEncoder)}`,
+    `most frequent class     ${percent(found.mostFrequent)}`,
+    'Share by class:  optical twin | SAR encoder | optical encoder on SAR',
+    ...entries.map(({ name }, at) =>
+      [`${name}: `, ...found.shares.map((own) => percent(own[at]!))].join('  '),
+    ),
+  ];
 }
 
 const stepsToldTogether = 50;

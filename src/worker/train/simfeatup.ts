@@ -214,6 +214,12 @@ export interface KernelStart {
   sigma: number;
   /** Natural logarithm of the range kernel's sharpness: 0 in the paper's program. */
   rangeTemperature: number;
+  /**
+   * Whether the kernels start as a bilateral filter (Tomasi and Manduchi, 1998), their range by the distance of normalised
+   * colours and without the learnt correction, where the paper's program starts at random. Short runs need it: from a
+   * random start they end at kernels that blur.
+   */
+  bilateral?: boolean;
 }
 
 /** Starting values as the paper's program: convolutions uniform in ±1/√inputs, the kernels plain Gaussians. */
@@ -241,7 +247,43 @@ export function initialSimFeatUp(
     }
     tensors.set(name, { shape, values });
   }
+  if (kernel.bilateral) startBilateral(tensors);
   return weightsInMemory('initial upsampler', tensors);
+}
+
+/** Factor of colours before the GELU; small, so that x·erf(x / √2) = gelu(x) + gelu(-x) is close to √(2/π)·x². */
+const colourFactor = 0.3;
+/** Larger than most colours' squared length, so that what is left over (see below) stays small beside the distance. */
+const distanceOffset = 30;
+
+/**
+ * A projection P of colours with P(a)·P(b) = -|a - b|² + c + |a|²|b|²/c: three channels √2·a, as x = gelu(x) - gelu(-x),
+ * and one of (c - |a|²)/√c. The other channels stay small, so that training can use them.
+ */
+function startBilateral(tensors: Map<string, { values: Float32Array }>): void {
+  const values = (name: string) => tensors.get(name)!.values;
+  const hidden = values('up.range_proj.0.weight');
+  const hiddenBias = values('up.range_proj.0.bias');
+  const output = values('up.range_proj.1.weight');
+  const outputBias = values('up.range_proj.1.bias');
+  const width = outputBias.length;
+  for (let at = 0; at < output.length; at++) output[at] = at < 4 * width ? 0 : 0.1 * output[at]!;
+  outputBias.fill(0);
+  outputBias[3] = Math.sqrt(distanceOffset);
+  for (let band = 0; band < 3; band++) {
+    for (const [unit, sign] of [
+      [2 * band, 1],
+      [2 * band + 1, -1],
+    ] as const) {
+      hidden.fill(0, 3 * unit, 3 * unit + 3);
+      hidden[3 * unit + band] = sign * colourFactor;
+      hiddenBias[unit] = 0;
+      output[band * width + unit] = (sign * Math.SQRT2) / colourFactor;
+      output[3 * width + unit] = -Math.sqrt(Math.PI / 2 / distanceOffset) / colourFactor ** 2;
+    }
+  }
+  values('up.fixup_proj.1.weight').fill(0);
+  values('up.fixup_proj.1.bias').fill(0);
 }
 
 /** Only what an upsampler has at inference. */
