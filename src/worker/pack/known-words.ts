@@ -13,10 +13,7 @@ export function checkKnownWords(
   asked: readonly string[],
 ): void {
   if (knownWords === null) return;
-  const known = new Set(knownWords.flat().flatMap(spellings));
-  const unknown = [...new Set(asked)].filter(
-    (word) => !spellings(word).some((spelling) => known.has(spelling)),
-  );
+  const unknown = unknownWords(knownWords, asked);
   if (unknown.length === 0) return;
   const named = unknown.slice(0, 5).map((word) => {
     const near = nearestWords(knownWords, word);
@@ -29,6 +26,12 @@ export function checkKnownWords(
     `The ${name} model does not know ${named.join(', ')}${more}; it knows ${groups} and words like them.`,
     'Use a word that it knows (landscribe pack info lists all), or a full pack, which knows any word: see landscribe pack build --help.',
   );
+}
+
+/** Those of the words that are not known, each once; case, spaces, hyphens and plurals do not matter. */
+export function unknownWords(knownWords: readonly (readonly string[])[], asked: readonly string[]): string[] {
+  const known = new Set(knownWords.flat().flatMap(spellings));
+  return [...new Set(asked)].filter((word) => !spellings(word).some((spelling) => known.has(spelling)));
 }
 
 /** Known words nearest to `word`: those that share a word with it, else those of few changed letters. */

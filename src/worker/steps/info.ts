@@ -3,7 +3,7 @@ import { toOwnGeographic } from '../raster/crs.ts';
 import { type Affine, applyAffine, isPixelTransform } from '../raster/grid.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { openScene } from '../scene/open-scene.ts';
-import type { BandHeader } from '../scene/scene.ts';
+import type { BandHeader, SceneHeader } from '../scene/scene.ts';
 
 /** What `landscribe info` tells of a scene; plain JSON. */
 export interface SceneInfo {
@@ -33,44 +33,48 @@ export interface SceneInfo {
 export async function describeScene(path: string, signal?: AbortSignal): Promise<SceneInfo> {
   const scene = await openScene(path, signal, { allowIncomplete: true });
   try {
-    const { format, grid, bands, overviews, groundSampleDistance, details } = scene.header;
-    const { width, height, transform, crs } = grid;
-    const placed = crs !== null || !isPixelTransform(transform);
-    const corners = [
-      [0, 0],
-      [width, 0],
-      [0, height],
-      [width, height],
-    ].map(([column, row]) => applyAffine(transform, column!, row!));
-    const xs = corners.map(([x]) => x);
-    const ys = corners.map(([, y]) => y);
-    const toDegrees = crs === null ? null : toOwnGeographic(crs);
-    const [longitude, latitude] = toDegrees?.(...applyAffine(transform, width / 2, height / 2)) ?? [
-      Number.NaN,
-      Number.NaN,
-    ];
-    return {
-      path,
-      format,
-      width,
-      height,
-      bands,
-      crs: crs === null ? null : { epsg: crs.epsg, name: crs.name, kind: crs.kind },
-      transform: placed ? transform : null,
-      pixelSize: placed
-        ? [Math.hypot(transform[1], transform[4]), Math.hypot(transform[2], transform[5])]
-        : null,
-      unit: crs === null ? null : unitOf(crs),
-      groundSampleDistance,
-      extent: placed ? [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] : null,
-      centre: Number.isFinite(longitude) && Number.isFinite(latitude) ? { longitude, latitude } : null,
-      overviews,
-      details,
-      fingerprint: await fingerprintFile(path),
-    };
+    return { ...describeHeader(scene.header, path), fingerprint: await fingerprintFile(path) };
   } finally {
     await scene.close();
   }
+}
+
+/** All that an opened scene's header tells. */
+export function describeHeader(header: SceneHeader, path: string): Omit<SceneInfo, 'fingerprint'> {
+  const { format, grid, bands, overviews, groundSampleDistance, details } = header;
+  const { width, height, transform, crs } = grid;
+  const placed = crs !== null || !isPixelTransform(transform);
+  const corners = [
+    [0, 0],
+    [width, 0],
+    [0, height],
+    [width, height],
+  ].map(([column, row]) => applyAffine(transform, column!, row!));
+  const xs = corners.map(([x]) => x);
+  const ys = corners.map(([, y]) => y);
+  const toDegrees = crs === null ? null : toOwnGeographic(crs);
+  const [longitude, latitude] = toDegrees?.(...applyAffine(transform, width / 2, height / 2)) ?? [
+    Number.NaN,
+    Number.NaN,
+  ];
+  return {
+    path,
+    format,
+    width,
+    height,
+    bands,
+    crs: crs === null ? null : { epsg: crs.epsg, name: crs.name, kind: crs.kind },
+    transform: placed ? transform : null,
+    pixelSize: placed
+      ? [Math.hypot(transform[1], transform[4]), Math.hypot(transform[2], transform[5])]
+      : null,
+    unit: crs === null ? null : unitOf(crs),
+    groundSampleDistance,
+    extent: placed ? [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] : null,
+    centre: Number.isFinite(longitude) && Number.isFinite(latitude) ? { longitude, latitude } : null,
+    overviews,
+    details,
+  };
 }
 
 function unitOf(crs: Crs): string {

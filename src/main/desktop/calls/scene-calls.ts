@@ -1,0 +1,71 @@
+import { Problem } from '../../../worker/report/problem.ts';
+import type { Desktop } from '../desktop.ts';
+import { displayOf, storedForm } from '../open-project.ts';
+import { sceneInfoOf } from '../raster-facts.ts';
+import { systemNamed } from '../systems.ts';
+import { calls } from './base.ts';
+
+export function sceneCalls(desktop: Desktop) {
+  return {
+    info: calls.scenes.info.handler(async ({ input }) => {
+      const facts = await desktop.facts.get(await desktop.allowed.check(input.path));
+      return sceneInfoOf(facts, facts.crs, desktop.open?.crs() ?? null);
+    }),
+    add: calls.scenes.add.handler(async ({ input }) => {
+      const files = await Promise.all(input.paths.map((file) => desktop.allowed.check(file)));
+      // Whatever cannot be read is told before anything changes.
+      const facts = await Promise.all(files.map((file) => desktop.facts.get(file)));
+      const project = await desktop.ensureProject();
+      const first = facts[0]!;
+      const ids = await project.store.addScenes(
+        files,
+        project.hasCrs() ? {} : { crs: storedForm(first.crs) },
+      );
+      desktop.changed();
+      return ids;
+    }),
+    remove: calls.scenes.remove.handler(({ input }) => {
+      desktop.store.removeScene(input.id);
+      desktop.changed();
+    }),
+    change: calls.scenes.change.handler(({ input }) => {
+      const { id, name, style, crs, display, label } = input;
+      const { project } = desktop;
+      const host = {
+        ...displayOf(project.scene(id)),
+        ...(style && { style }),
+        ...(display && { screen: display }),
+      };
+      if (crs === null) delete host.crs;
+      else if (crs !== undefined) {
+        if (crs === 'OTHER')
+          throw new Problem(
+            'crs/unknown',
+            'There is no system to assign.',
+            'Choose a system with an EPSG code.',
+          );
+        host.crs = storedForm(systemNamed(crs, project.crs()));
+      }
+      const changesDisplay = style !== undefined || display !== undefined || crs !== undefined;
+      project.saveScene(id, { name, ...(changesDisplay && { host }) }, label);
+      desktop.changed();
+    }),
+    statistics: calls.scenes.statistics.handler(async ({ input, signal }) => {
+      const { sceneStatistics } = await import('../scene-values.ts');
+      return sceneStatistics(desktop.project.scene(input.id).path, input.bands, signal);
+    }),
+    identify: calls.scenes.identify.handler(async ({ input, signal }) => {
+      const { identify } = await import('../scene-values.ts');
+      const { project } = desktop;
+      const facts = await project.sceneFacts(project.scene(input.id));
+      return identify(facts, systemNamed(input.crs, project.crs()), input.x, input.y, signal);
+    }),
+    shift: calls.scenes.shift.handler(() => {
+      throw notReady();
+    }),
+  };
+}
+
+export function notReady(): Problem {
+  return new Problem('not-ready', 'This is not built yet.', 'Try again with a later version.');
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Crs } from '../../worker/raster/crs.ts';
+import { type Affine, applyAffine } from '../../worker/raster/grid.ts';
+import { openScene } from '../../worker/scene/open-scene.ts';
+import { describeHeader } from '../../worker/steps/info.ts';
+import type { SceneInfo } from '../rpc/scenes.ts';
+import { nameOfSystem } from './systems.ts';
+
+/** What the host keeps of a raster's header; the pixels stay in the file. */
+export interface RasterFacts {
+  path: string;
+  /** Changes with the file. */
+  version: string;
+  /** As the file says. */
+  crs: Crs | null;
+  width: number;
+  height: number;
+  transform: Affine;
+  info: Omit<SceneInfo, 'crs' | 'crsName'>;
+}
+
+const radarRole = /^(VV|VH|HH|HV)$/i;
+
+/** Reads a raster's header. Throws `scene/…`. */
+export async function readRasterFacts(file: string, signal?: AbortSignal): Promise<RasterFacts> {
+  const scene = await openScene(file, signal, { allowIncomplete: true, cacheBytes: 1 << 20 });
+  try {
+    const { header } = scene;
+    const { width, height, transform, crs } = header.grid;
+    const { bands, ...described } = describeHeader(header, file);
+    const corners = [
+      [0, 0],
+      [width, 0],
+      [0, height],
+      [width, height],
+    ].map(([column, row]) => applyAffine(transform, column!, row!));
+    const xs = corners.map(([x]) => x);
+    const ys = corners.map(([, y]) => y);
+    const isRadar =
+      scene.radar !== undefined || bands.some(({ role }) => role !== null && radarRole.test(role));
+    return {
+      path: file,
+      version: await versionOf(file),
+      crs,
+      width,
+      height,
+      transform,
+      info: {
+        ...described,
+        transform: [...transform],
+        bands: bands.map((band) => ({ ...band })),
+        extent: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
+        modality: isRadar ? 'sar' : 'optical',
+      },
+    };
+  } finally {
+    await scene.close();
+  }
+}
+
+/** The header as the contract tells it, `crs` being the file's own or the one assigned. */
+export function sceneInfoOf(facts: RasterFacts, crs: Crs | null, ofProject: Crs | null): SceneInfo {
+  return { ...facts.info, crs: nameOfSystem(crs, ofProject), crsName: crs?.name ?? null } as SceneInfo;
+}
+
+/** Changes when the file does; of a product's folder, with its manifest. */
+export async function versionOf(file: string): Promise<string> {
+  const about = await stat(file);
+  const { size, mtimeMs } = about.isDirectory() ? await stat(path.join(file, 'manifest.safe')) : about;
+  return createHash('sha256').update(`${file}\n${size}\n${mtimeMs}`).digest('base64url').slice(0, 16);
+}
+
+/** Headers of the rasters in use, read again when their files change. */
+export class RasterFactsCache {
+  readonly #known = new Map<string, { version: string; facts: Promise<RasterFacts> }>();
+
+  async get(file: string): Promise<RasterFacts> {
+    // A missing file's problem is told by the reader.
+    const version = await versionOf(file).catch(() => 'missing');
+    const known = this.#known.get(file);
+    if (known?.version === version) return known.facts;
+    const facts = readRasterFacts(file);
+    facts.catch(() => {});
+    this.#known.set(file, { version, facts });
+    if (this.#known.size > 2000) this.#known.delete(this.#known.keys().next().value!);
+    return facts;
+  }
+}
