@@ -9,6 +9,7 @@ import { initialClip } from '../../../src/worker/train/clip-parameters.ts';
 import { FrozenEncoder } from '../../../src/worker/train/frozen-encoder.ts';
 import { drawJitter, jitterMatrices, jitterPlanes } from '../../../src/worker/train/jitter.ts';
 import { uniformNumbers } from '../../../src/worker/train/random.ts';
+import { initialSimFeatUp } from '../../../src/worker/train/simfeatup.ts';
 import { trainSimFeatUp } from '../../../src/worker/train/simfeatup-trainer.ts';
 import { weightsInMemory } from '../../../src/worker/weights/named-weights.ts';
 
@@ -108,6 +109,54 @@ describe('SimFeatUp’s trainer', () => {
     const expected = upsamplerShapes('jbu_one', geometry.embedding);
     expect(trained.names().sort()).toEqual([...expected.keys()].sort());
     for (const [name, shape] of expected) expect(trained.shape(name), name).toEqual([...shape]);
+  });
+});
+
+describe('SimFeatUp’s bilateral start', () => {
+  it('weighs neighbours by the distance of their colours', async () => {
+    const start = initialSimFeatUp(
+      { side: 32, patch: 8, embedding: 16, views: 1, pictures: 1, projected: 2 },
+      1,
+      { sigma: 0.5, rangeTemperature: 2, bilateral: true },
+    );
+    const [hidden, hiddenBias, output, outputBias] = await Promise.all(
+      ['0.weight', '0.bias', '1.weight', '1.bias'].map((name) => start.read(`up.range_proj.${name}`)),
+    );
+    // erf by its series, which converges for the arguments met here.
+    const erf = (x: number) => {
+      let term = x;
+      let sum = x;
+      for (let n = 1; n < 60; n++) {
+        term *= (-x * x) / n;
+        sum += term / (2 * n + 1);
+      }
+      return (2 / Math.sqrt(Math.PI)) * sum;
+    };
+    const project = (colour: readonly number[]) => {
+      const units = Array.from(hiddenBias!, (bias, unit) => {
+        const x = colour.reduce((sum, value, band) => sum + hidden![3 * unit + band]! * value, bias);
+        return 0.5 * x * (1 + erf(x / Math.SQRT2));
+      });
+      return Array.from(outputBias!, (bias, channel) =>
+        units.reduce((sum, value, unit) => sum + output![channel * units.length + unit]! * value, bias),
+      );
+    };
+    const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+    const random = uniformNumbers('colours');
+    for (let round = 0; round < 60; round++) {
+      const centre = [0, 1, 2].map(() => 2 * random() - 1);
+      const direction = [0, 1, 2].map(() => 2 * random() - 1);
+      const length = Math.hypot(...direction);
+      // Products fall as the neighbour's colour moves away, as a bilateral filter's range kernel does.
+      const products = [0, 0.8, 1.6].map((distance) => {
+        const colour = centre.map((value, band) => value + (distance * direction[band]!) / length);
+        return dot(project(centre), project(colour));
+      });
+      expect(products[1], `${centre} → ${direction}`).toBeLessThan(products[0]!);
+      expect(products[2], `${centre} → ${direction}`).toBeLessThan(products[1]!);
+    }
+    for (const name of ['up.fixup_proj.1.weight', 'up.fixup_proj.1.bias'])
+      expect(Math.max(...(await start.read(name)).map(Math.abs)), name).toBe(0);
   });
 });
 
