@@ -1,18 +1,15 @@
-import { chooseBands } from '../../worker/prep/choose-bands.ts';
-import { measureRange } from '../../worker/prep/stretch.ts';
-import { Cancelled } from '../../worker/report/problem.ts';
-import { openScene } from '../../worker/scene/open-scene.ts';
-import type { RasterStyle } from '../rpc/scenes.ts';
+import { type RasterStyle, rasterStyle } from '../rpc/scenes.ts';
+import type { TileHost } from '../tiles/tile-host.ts';
 import type { RasterFacts } from './raster-facts.ts';
 
-/** Styles that scenes begin with: eight bits as they are, others from 2 to 98 % of a sample. */
+/** Styles that scenes begin with: palettes in their colours, eight bits as they are, others from 2 to 98 % of a sample. */
 export class DefaultStyles {
+  readonly #tiles: TileHost;
   readonly #onReady: () => void;
   readonly #known = new Map<string, RasterStyle | null>();
-  readonly #closing = new AbortController();
-  #last: Promise<void> = Promise.resolve();
 
-  constructor(onReady: () => void) {
+  constructor(tiles: TileHost, onReady: () => void) {
+    this.#tiles = tiles;
     this.#onReady = onReady;
   }
 
@@ -22,36 +19,14 @@ export class DefaultStyles {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     this.#known.set(key, null);
-    this.#last = this.#last.then(async () => {
-      if (this.#closing.signal.aborted) return;
-      const style = await measure(facts.path, this.#closing.signal).catch(() => null);
-      if (style === null) {
-        this.#known.delete(key);
-        return;
-      }
-      this.#known.set(key, style);
-      this.#onReady();
-    });
+    // A scene that cannot be read shows its problem elsewhere, and stays without a style.
+    this.#tiles.defaultStyle(facts.path, 'as stored').then(
+      (style) => {
+        this.#known.set(key, rasterStyle.parse(style));
+        this.#onReady();
+      },
+      () => {},
+    );
     return null;
-  }
-
-  async close(): Promise<void> {
-    this.#closing.abort(new Cancelled());
-    await this.#last;
-  }
-}
-
-async function measure(file: string, signal: AbortSignal): Promise<RasterStyle> {
-  const scene = await openScene(file, signal, { cacheBytes: 64 << 20 });
-  try {
-    const bands = chooseBands(scene.header.bands);
-    const eight = bands.every((band) => scene.header.bands[band]!.type === 'uint8');
-    const ranges = eight
-      ? bands.map(() => ({ low: 0, high: 255 }))
-      : await measureRange(scene, bands, [0.02, 0.98], signal);
-    const [red, green, blue] = ranges.map(({ low, high }) => ({ low, high }));
-    return { kind: 'imagery', bands, stretch: [red!, green!, blue!], gamma: 1 };
-  } finally {
-    await scene.close();
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
@@ -10,11 +11,14 @@ import type { Home } from '../packs/home.ts';
 import { rasterFolder } from '../project/project-schema.ts';
 import { ProjectStore } from '../project/project-store.ts';
 import { preset } from '../rpc/prompts.ts';
+import { openTileHost, type TileHost } from '../tiles/tile-host.ts';
 import { type AllowedPaths, isInside } from './allowed-paths.ts';
 import { DefaultStyles } from './default-styles.ts';
 import { EventHub } from './event-hub.ts';
 import { JobFeed } from './job-feed.ts';
+import { LivePictures } from './live-pictures.ts';
 import { OpenProject } from './open-project.ts';
+import { OverviewBuilder } from './overviews.ts';
 import { RasterFactsCache } from './raster-facts.ts';
 import { UserFile } from './user-files.ts';
 
@@ -39,10 +43,13 @@ export class Desktop {
   readonly hub = new EventHub();
   readonly facts = new RasterFactsCache();
   readonly styles: DefaultStyles;
+  readonly tiles: TileHost;
+  readonly pictures = new LivePictures();
   readonly recent: UserFile<typeof recentList>;
   readonly presets: UserFile<typeof presetList>;
   #project: OpenProject | null = null;
   #feed: JobFeed | null = null;
+  #overviews: OverviewBuilder | null = null;
   #revision = 1;
   #dataVersion = 0;
   #watch: NodeJS.Timeout | null = null;
@@ -55,7 +62,12 @@ export class Desktop {
     this.allowed = allowed;
     this.recent = new UserFile(path.join(home.folder, 'recent.json'), recentList, []);
     this.presets = new UserFile(path.join(home.folder, 'presets.json'), presetList, []);
-    this.styles = new DefaultStyles(() => this.changed());
+    this.tiles = openTileHost({
+      cacheBytes: 128 << 20,
+      threads: Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
+      pyramidFolder: path.join(home.folder, 'overviews'),
+    });
+    this.styles = new DefaultStyles(this.tiles, () => this.changed());
   }
 
   get revision(): number {
@@ -160,7 +172,7 @@ export class Desktop {
 
   async close(): Promise<void> {
     await this.closeProject();
-    await this.styles.close();
+    await this.tiles.close();
   }
 
   get #untitledFolder(): string {
@@ -169,10 +181,13 @@ export class Desktop {
 
   async #take(store: ProjectStore, { keepEmpty = false } = {}): Promise<void> {
     await this.#leave({ keepEmpty });
+    const overviews = new OverviewBuilder(this.tiles, this.hub);
+    this.#overviews = overviews;
     this.#project = new OpenProject(store, {
       facts: this.facts,
       defaultStyle: (facts) => this.styles.of(facts),
       isUntitled: (file) => this.isUntitled(file),
+      onRaster: (...raster) => overviews.add(...raster),
     });
     const queue = new JobQueue(store, this.runners(store), {
       onProblem: ({ message, hint }) => this.hub.note('error', `${message} ${hint}`.trim()),
@@ -199,6 +214,7 @@ export class Desktop {
     if (!project) return;
     if (this.#watch) clearInterval(this.#watch);
     await this.#feed?.close();
+    await this.#overviews?.close();
     const { store } = project;
     const empty =
       project.isUntitled &&
@@ -208,6 +224,7 @@ export class Desktop {
       store.nextSteps().undo === null;
     this.#project = null;
     this.#feed = null;
+    await this.tiles.forget(store.path);
     store.close();
     if (empty && !keepEmpty) await this.#discard(store.path);
     this.changed();

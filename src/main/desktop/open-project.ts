@@ -53,6 +53,8 @@ export interface ProjectSurroundings {
   /** Styles to begin with, made in the background; null until there is one. */
   defaultStyle(facts: RasterFacts): RasterStyle | null;
   isUntitled(path: string): boolean;
+  /** A raster that is shown: its overviews may be missing. */
+  onRaster(path: string, version: string, reduction: 'average' | 'mode', sceneId: number | null): void;
 }
 
 /** A run's request as the segment job keeps it, as far as the screen shows it. */
@@ -99,6 +101,27 @@ export class OpenProject {
         'Reload the project.',
       );
     return scene;
+  }
+
+  /** What tiles of a scene are drawn from. */
+  rasterOfScene(id: number): { path: string; assigned?: Crs | null } {
+    const scene = this.scene(id);
+    const { crs } = displayOf(scene);
+    return { path: scene.path, ...(crs !== undefined && { assigned: crsOf(crs) }) };
+  }
+
+  rasterOfRun(id: number): { path: string } {
+    const raster = this.store
+      .runs()
+      .flatMap((run) => run.rasters)
+      .find((each) => each.id === id);
+    if (!raster)
+      throw new Problem(
+        'project/no-such-row',
+        `There is no raster ${id} in this project.`,
+        'Reload the project.',
+      );
+    return { path: raster.path };
   }
 
   /** The scene's header, and the system it is taken to be in. */
@@ -177,6 +200,7 @@ export class OpenProject {
     const common = { id, name, path: file, display: display.screen ?? {} };
     try {
       const facts = await this.sceneFacts(scene);
+      this.#around.onRaster(file, facts.version, 'average', id);
       const project = between(facts.asCrs, crs);
       return {
         ...common,
@@ -232,6 +256,13 @@ export class OpenProject {
         const classes = request?.settings?.classes ?? request?.classes ?? [];
         const title = request?.layer ?? request?.name ?? run.layer ?? `run ${run.id}`;
         const facts = await this.#around.facts.get(raster.path).catch(() => null);
+        if (facts)
+          this.#around.onRaster(
+            raster.path,
+            facts.version,
+            raster.kind === 'confidence' ? 'average' : 'mode',
+            null,
+          );
         const project = facts && between(facts.crs, crs);
         return {
           id: raster.id,

@@ -3,12 +3,24 @@ import { box, call, crsName, id, label, path, plain } from './base.ts';
 
 const range = z.object({ low: z.number(), high: z.number() });
 
+/** 0-based. */
+const radarChannel = z.object({ band: z.int(), by: z.int().nullable() });
+
 /** How a raster is drawn. */
 export const rasterStyle = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('imagery'),
     /** 0-based; the same band three times is grey. */
     bands: z.tuple([z.int(), z.int(), z.int()]),
+    stretch: z.tuple([range, range, range]),
+    gamma: z.number().positive(),
+  }),
+  /** Backscatter: each channel the power of a band, or its quotient `by` another, stretched in `scale`. */
+  z.object({
+    kind: z.literal('radar'),
+    quantity: z.enum(['amplitude', 'power', 'decibel']),
+    channels: z.tuple([radarChannel, radarChannel, radarChannel]),
+    scale: z.enum(['linear', 'decibel']),
     stretch: z.tuple([range, range, range]),
     gamma: z.number().positive(),
   }),

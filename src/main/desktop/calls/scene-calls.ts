@@ -50,15 +50,13 @@ export function sceneCalls(desktop: Desktop) {
       project.saveScene(id, { name, ...(changesDisplay && { host }) }, label);
       desktop.changed();
     }),
-    statistics: calls.scenes.statistics.handler(async ({ input, signal }) => {
-      const { sceneStatistics } = await import('../scene-values.ts');
-      return sceneStatistics(desktop.project.scene(input.id).path, input.bands, signal);
-    }),
-    identify: calls.scenes.identify.handler(async ({ input, signal }) => {
-      const { identify } = await import('../scene-values.ts');
+    statistics: calls.scenes.statistics.handler(({ input, signal }) =>
+      desktop.tiles.sceneStatistics(desktop.project.scene(input.id).path, input.bands, signal),
+    ),
+    identify: calls.scenes.identify.handler(({ input }) => {
       const { project } = desktop;
-      const facts = await project.sceneFacts(project.scene(input.id));
-      return identify(facts, systemNamed(input.crs, project.crs()), input.x, input.y, signal);
+      const raster = project.rasterOfScene(input.id);
+      return desktop.tiles.identify(raster, systemNamed(input.crs, project.crs()), input.x, input.y);
     }),
     shift: calls.scenes.shift.handler(() => {
       throw notReady();
