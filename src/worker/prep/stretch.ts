@@ -52,7 +52,7 @@ export async function measureRange(
   shares: readonly [number, number],
   signal?: AbortSignal,
 ): Promise<{ low: number; high: number; count: number }[]> {
-  const samples = await sample(scene, bands, signal);
+  const samples = await sampleBands(scene, bands, signal);
   return samples.map((sampled) => {
     const values = sampled.sort();
     const count = values.length;
@@ -73,10 +73,14 @@ export function percentile(values: Float64Array, share: number): number {
   return values[before]! + (values[after]! - values[before]!) * (position - before);
 }
 
-async function sample(
+/**
+ * Values of each band at the valid pixels of a fixed sample of the scene, the same pixels for all bands: the whole scene
+ * where small, else a small overview, else windows spread evenly; at most about a million each.
+ */
+export async function sampleBands(
   scene: Pick<Scene, 'header' | 'read'>,
   bands: readonly number[],
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<Float64Array[]> {
   if (bands.length === 0) return [];
   const { level, width, height } = sampledLevel(scene);

@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { chooseBands } from '../prep/choose-bands.ts';
-import { measureRange, measureStretch } from '../prep/stretch.ts';
-import { Cancelled, throwIfCancelled } from '../report/problem.ts';
+import { compositeBands } from '../prep/sar/composite.ts';
+import { measureRange, measureStretch, percentile, sampleBands } from '../prep/stretch.ts';
+import type { Crs } from '../raster/crs.ts';
+import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
-import { drawTile } from '../tiles/draw-tile.ts';
+import { openScene } from '../scene/open-scene.ts';
+import { backscatter, drawTile } from '../tiles/draw-tile.ts';
 import { encodeTile, type TileFormat } from '../tiles/encode-tile.ts';
 import type { Reduction } from '../tiles/halve.ts';
-import { paletteStyle, type Range, type TileStyle } from '../tiles/style.ts';
+import { scenePlace } from '../tiles/scene-positions.ts';
+import { bandsOfStyle, paletteStyle, type RadarStyle, type Range, type TileStyle } from '../tiles/style.ts';
 import { type EncodedTile, TileCache } from '../tiles/tile-cache.ts';
-import { type TileGrid, type TilePlace, tileFrame } from '../tiles/tile-grid.ts';
+import { type TileFrame, type TileGrid, type TilePlace, tileFrame } from '../tiles/tile-grid.ts';
 import { TileSource } from '../tiles/tile-source.ts';
+import { type BandStatistics, sceneStatistics } from './scene-statistics.ts';
 
 export interface TileRendererOptions {
   /** Our own folder for overviews of files that have none. */
@@ -27,6 +32,8 @@ export interface TileRendererOptions {
 
 export interface TileRequest {
   path: string;
+  /** A system assigned to the raster instead of the file's own; null: pixels. */
+  assigned?: Crs | null | undefined;
   grid: TileGrid;
   place: TilePlace;
   style: TileStyle;
@@ -34,10 +41,14 @@ export interface TileRequest {
   format?: TileFormat;
 }
 
+/** Largest side of a picture that is no tile: for a preview, a thumbnail or print. */
+const largestPicture = 4096;
+
 /** How a stretch is found. */
 export type StretchMethod = 'as stored' | 'min-max' | '2-98 %';
 
 interface Opened {
+  path: string;
   source: Promise<TileSource>;
   /** Requests that use it now. */
   users: number;
@@ -55,7 +66,7 @@ export class TileRenderer {
   readonly #opened = new Map<string, Opened>();
   readonly #building = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
-  #drawing = 0;
+  #drawings = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: TileRendererOptions) {
@@ -68,45 +79,89 @@ export class TileRenderer {
    * when `buildOverviews` reports progress.
    */
   async tile(request: TileRequest, signal?: AbortSignal): Promise<EncodedTile> {
-    const { path, grid, place, style, format = 'png' } = request;
+    const { path, assigned, grid, place, style, format = 'png' } = request;
     const frame = tileFrame(grid, place);
-    const reduction = reductionOf(style);
-    this.#drawing++;
-    try {
-      return await this.#use(path, reduction, (source) => {
+    return this.#drawing(() =>
+      this.#use(path, reductionOf(style), (source) => {
         const look = createHash('sha256')
-          .update(JSON.stringify([style, grid, format]))
+          .update(JSON.stringify([style, grid, assigned, format]))
           .digest('base64url');
         const key = `${source.fingerprint}/${look}/${place.zoom}/${place.column}/${place.row}`;
-        return this.cache.get(
-          key,
-          async (within) => {
-            const picture = await drawTile(source, frame, style, within);
-            if (picture.empty) return { bytes: null, draft: picture.draft };
-            throwIfCancelled(within);
-            return {
-              bytes: await encodeTile(picture, format, style.kind === 'classes'),
-              draft: picture.draft,
-            };
-          },
-          signal,
-        );
-      });
-    } finally {
-      this.#drawing--;
-      if (this.#drawing === 0) for (const wake of this.#idle.splice(0)) wake();
-    }
+        const make = (within: AbortSignal) => encoded(placed(source, assigned), frame, style, format, within);
+        return this.cache.get(key, make, signal);
+      }),
+    );
   }
 
-  /** A style to begin with: a palette's own colours, else `chooseBands` and the stretch asked for. */
+  /** A picture of any frame, at most 4096 pixels a side. Throws `tiles/bad-request`. */
+  async picture(
+    request: Pick<TileRequest, 'path' | 'assigned' | 'style' | 'format'> & { frame: TileFrame },
+    signal?: AbortSignal,
+  ): Promise<EncodedTile> {
+    const { path, assigned, frame, style, format = 'png' } = request;
+    const sides = [frame.width, frame.height];
+    const sound =
+      sides.every((side) => Number.isInteger(side) && side >= 1 && side <= largestPicture) &&
+      frame.transform.every(Number.isFinite) &&
+      frame.transform[1] * frame.transform[5] !== 0;
+    if (!sound) {
+      throw new Problem(
+        'tiles/bad-request',
+        `A picture of ${sides.join(' × ')} pixels cannot be drawn here.`,
+        `Choose a box with an area, and sides from 1 to ${largestPicture} pixels.`,
+      );
+    }
+    return this.#drawing(() =>
+      this.#use(path, reductionOf(style), (source) =>
+        encoded(placed(source, assigned), frame, style, format, signal),
+      ),
+    );
+  }
+
+  /** Statistics of bands (0-based) for a histogram; see `sceneStatistics`. */
+  statistics(path: string, bands: readonly number[], signal?: AbortSignal): Promise<BandStatistics[]> {
+    return this.#drawing(() =>
+      this.#use(path, undefined, (source) => sceneStatistics(source.scene, bands, signal)),
+    );
+  }
+
+  /** Values of every band under a point given in `crs`, null where invalid; null outside the scene. */
+  identify(
+    { path, assigned }: Pick<TileRequest, 'path' | 'assigned'>,
+    crs: Crs | null,
+    x: number,
+    y: number,
+  ): Promise<{ column: number; row: number; values: (number | null)[] } | null> {
+    return this.#use(path, undefined, async (source) => {
+      const { scene } = source;
+      const { header } = placed(source, assigned);
+      // Of a tile of one pixel with its centre there.
+      const frame: TileFrame = { width: 1, height: 1, transform: [x - 0.5, 1, 0, y + 0.5, 0, -1], crs };
+      const [left, top] = scenePlace(frame, header.grid)(0, 0);
+      const [column, row] = [Math.floor(left), Math.floor(top)];
+      if (!(column >= 0 && row >= 0 && column < header.grid.width && row < header.grid.height)) return null;
+      const { planes, valid } = await scene.read(
+        { column, row, width: 1, height: 1 },
+        [...header.bands.keys()],
+        0,
+      );
+      return { column, row, values: planes.map((plane) => (valid[0] === 1 ? plane[0]! : null)) };
+    });
+  }
+
+  /**
+   * A style to begin with: a palette's own colours; of radar with two polarisations false colour in decibels; else
+   * `chooseBands` and the stretch asked for.
+   */
   async defaultStyle(
     path: string,
     method: StretchMethod = '2-98 %',
     bands?: string,
     signal?: AbortSignal,
   ): Promise<TileStyle> {
-    return this.#use(path, 'average', async (source) => {
+    return this.#use(path, undefined, async (source) => {
       if (source.palette !== null) return paletteStyle(source.palette);
+      if (bands === undefined && source.radar) return radarStyle(source, signal);
       const chosen = chooseBands(source.header.bands, bands);
       return {
         kind: 'imagery' as const,
@@ -134,15 +189,15 @@ export class TileRenderer {
 
   /**
    * Builds the overviews that a file lacks, resting while tiles are asked for; returns at once where it lacks none. A
-   * second call for the same file joins the first.
+   * second call for the same file joins the first. `reduction` by default is that of `TileSource`.
    */
   async buildOverviews(
     path: string,
-    reduction: Reduction,
+    reduction?: Reduction,
     signal?: AbortSignal,
     report?: ReportProgress,
   ): Promise<void> {
-    const key = `${reduction} ${path}`;
+    const key = `${reduction ?? ''} ${path}`;
     const running = this.#building.get(key);
     if (running !== undefined) return running;
     const build = this.#use(path, reduction, async (source) => {
@@ -160,26 +215,55 @@ export class TileRenderer {
   async close(): Promise<void> {
     this.#closing.abort(new Cancelled());
     await Promise.allSettled(this.#building.values());
-    while (this.#drawing > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (this.#drawings > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await Promise.all([...this.#opened].map(([key, opened]) => this.#leave(key, opened)));
+  }
+
+  /** Closes a file, once nobody uses it, and forgets its tiles. */
+  async forget(path: string): Promise<void> {
+    const leaving = [...this.#opened].filter(([, opened]) => opened.path === path);
+    await Promise.all(
+      leaving.map(async ([key, opened]) => {
+        const source = await opened.source.catch(() => null);
+        await this.#leave(key, opened);
+        if (source !== null) this.cache.forget(`${source.fingerprint}/`);
+      }),
+    );
+  }
+
+  async #drawing<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#drawings++;
+    try {
+      return await work();
+    } finally {
+      this.#drawings--;
+      if (this.#drawings === 0) for (const wake of this.#idle.splice(0)) wake();
+    }
   }
 
   #rest(): Promise<void> {
     // Also lets requests that have arrived begin before the next piece of work.
-    if (this.#drawing === 0) return new Promise((resolve) => setImmediate(resolve));
+    if (this.#drawings === 0) return new Promise((resolve) => setImmediate(resolve));
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   async #use<Result>(
     path: string,
-    reduction: Reduction,
+    reduction: Reduction | undefined,
     work: (source: TileSource) => Promise<Result>,
   ): Promise<Result> {
     // A file that was written anew is another one.
     const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
-    const key = `${reduction} ${size} ${mtimeMs} ${path}`;
+    const file = `${size} ${mtimeMs} ${path}`;
+    const key =
+      reduction === undefined
+        ? // Whoever does not mind takes the file as it is open, with the overviews that are being built.
+          ((['average', 'mode'] as const)
+            .map((each) => `${each} ${file}`)
+            .find((each) => this.#opened.has(each)) ?? `${await this.#ownReduction(path)} ${file}`)
+        : `${reduction} ${file}`;
     const known = this.#opened.get(key);
-    const opened = known ?? this.#open(path, reduction);
+    const opened = known ?? this.#open(path, key.startsWith('mode') ? 'mode' : 'average');
     // Last used last.
     this.#opened.delete(key);
     this.#opened.set(key, opened);
@@ -199,6 +283,13 @@ export class TileRenderer {
     }
   }
 
+  async #ownReduction(path: string): Promise<Reduction> {
+    const scene = await openScene(path, undefined, { allowIncomplete: true, paletteAs: 'indices' });
+    const reduction = (scene.palette ?? null) === null ? 'average' : 'mode';
+    await scene.close();
+    return reduction;
+  }
+
   #open(path: string, reduction: Reduction): Opened {
     const { overviewFolder, blockBytes = 256 * 2 ** 20, mostOpen = 4, draftMilliseconds } = this.#options;
     const source = TileSource.open(path, {
@@ -207,7 +298,7 @@ export class TileRenderer {
       cacheBytes: Math.floor(blockBytes / mostOpen),
       ...(draftMilliseconds === undefined ? {} : { draftMilliseconds }),
     });
-    return { source, users: 0, leaving: false };
+    return { path, source, users: 0, leaving: false };
   }
 
   #closeOldest(): void {
@@ -233,3 +324,56 @@ async function closeSource(opened: Opened): Promise<void> {
 function reductionOf(style: TileStyle): Reduction {
   return style.kind === 'classes' ? 'mode' : 'average';
 }
+
+/** The source where its own system or the assigned one puts it. */
+function placed(
+  source: TileSource,
+  assigned: Crs | null | undefined,
+): Pick<TileSource, 'header' | 'levelFor'> {
+  if (assigned === undefined) return source;
+  const { header } = source;
+  return {
+    header: { ...header, grid: { ...header.grid, crs: assigned } },
+    levelFor: (...request) => source.levelFor(...request),
+  };
+}
+
+async function encoded(
+  source: Pick<TileSource, 'header' | 'levelFor'>,
+  frame: TileFrame,
+  style: TileStyle,
+  format: TileFormat,
+  signal: AbortSignal | undefined,
+): Promise<EncodedTile> {
+  const picture = await drawTile(source, frame, style, signal);
+  if (picture.empty) return { bytes: null, draft: picture.draft };
+  throwIfCancelled(signal);
+  return { bytes: await encodeTile(picture, format, style.kind === 'classes'), draft: picture.draft };
+}
+
+/** False colour in decibels, or grey of the only polarisation, with a 2-98 % stretch. */
+async function radarStyle(source: TileSource, signal: AbortSignal | undefined): Promise<RadarStyle> {
+  const { bands } = source.header;
+  const hasRoles = (...roles: string[]) => roles.every((role) => bands.some((band) => band.role === role));
+  const pair = hasRoles('VV', 'VH') || hasRoles('HH', 'HV');
+  const channels = (
+    pair ? compositeBands(bands, 'false-colour') : [0, 0, 0].map((band) => ({ band, by: null }))
+  ).map(({ band, by }) => ({ band, by })) as RadarStyle['channels'];
+  const style = {
+    kind: 'radar' as const,
+    quantity: 'amplitude' as const,
+    channels,
+    scale: 'decibel' as const,
+  };
+  const read = bandsOfStyle({ ...style, stretch: [unit, unit, unit], gamma: 1 });
+  const samples = (await sampleBands(source.scene, read, signal)).map((values) => Float32Array.from(values));
+  const valid = new Uint8Array(samples[0]!.length).fill(1);
+  const stretch = backscatter(samples, valid, style, read).map((channel) => {
+    const values = Float64Array.from(channel).sort();
+    const [low, high] = [percentile(values, 0.02), percentile(values, 0.98)];
+    return low < high ? { low, high } : { low: low - 0.5, high: high + 0.5 };
+  }) as RadarStyle['stretch'];
+  return { ...style, stretch, gamma: 1 };
+}
+
+const unit: Range = { low: 0, high: 1 };

@@ -3,7 +3,15 @@ import type { Window } from '../raster/grid.ts';
 import { throwIfCancelled } from '../report/problem.ts';
 import { footprints, resampleNearest, resampleSmooth, widestReach } from './resample.ts';
 import { type ScenePositions, scenePositions } from './scene-positions.ts';
-import { bandsOfStyle, type ClassStyle, checkStyle, type ImageryStyle, type TileStyle } from './style.ts';
+import {
+  bandsOfStyle,
+  type ClassStyle,
+  checkStyle,
+  type ImageryStyle,
+  type RadarStyle,
+  type Range,
+  type TileStyle,
+} from './style.ts';
 import type { TileFrame } from './tile-grid.ts';
 import type { SourceLevel, TileSource } from './tile-source.ts';
 
@@ -29,7 +37,7 @@ const nearestTolerance = 1 / 64;
  * classes, then the style. Memory is bounded by the tile's size, whatever the scene's.
  */
 export async function drawTile(
-  source: TileSource,
+  source: Pick<TileSource, 'header' | 'levelFor'>,
   tile: TileFrame,
   style: TileStyle,
   signal?: AbortSignal,
@@ -37,7 +45,7 @@ export async function drawTile(
   checkStyle(style, source.header);
   const { width, height } = tile;
   const picture = { width, height, rgba: new Uint8Array(4 * width * height), empty: true, draft: false };
-  const smooth = style.kind === 'imagery';
+  const smooth = style.kind !== 'classes';
   const positions = scenePositions(tile, source.header.grid, smooth ? smoothTolerance : nearestTolerance);
   const { width: sceneWidth, height: sceneHeight } = source.header.grid;
   const box = boxOf(positions, sceneWidth, sceneHeight);
@@ -57,9 +65,13 @@ export async function drawTile(
   throwIfCancelled(signal);
   const pixels = { ...level, bands: read, window };
   picture.draft = level.draft;
-  if (style.kind === 'imagery') {
+  if (style.kind !== 'classes') {
     const { planes, valid } = resampleSmooth(pixels, positions, feet);
-    picture.empty = !paintImagery(picture.rgba, planes, valid, style, bands);
+    const channels =
+      style.kind === 'radar'
+        ? backscatter(planes, valid, style, bands)
+        : style.bands.map((band) => planes[bands.indexOf(band)]!);
+    picture.empty = !paintImagery(picture.rgba, channels, valid, style);
   } else {
     const { values, valid } = resampleNearest(pixels, positions);
     picture.empty = !paintClasses(picture.rgba, values, valid, style);
@@ -146,18 +158,46 @@ function widestFootprint(
   return widest;
 }
 
+/** Power at or below this, dB, is shown as this: noise removal leaves pixels at zero and below. */
+const faintest = -100;
+
+/** Values of the three channels of a radar picture, in its scale. */
+export function backscatter(
+  planes: readonly Float32Array[],
+  valid: Uint8Array,
+  style: Pick<RadarStyle, 'quantity' | 'channels' | 'scale'>,
+  bands: readonly number[],
+): Float32Array[] {
+  const powers = planes.map((plane) => {
+    if (style.quantity === 'power') return plane;
+    if (style.quantity === 'amplitude') return plane.map((value) => value * value);
+    return plane.map((value) => 10 ** (value / 10));
+  });
+  return style.channels.map(({ band, by }) => {
+    const power = powers[bands.indexOf(band)]!;
+    const divisor = by === null ? null : powers[bands.indexOf(by)]!;
+    const channel = new Float32Array(power.length);
+    for (let at = 0; at < channel.length; at++) {
+      if (valid[at] === 0) continue;
+      const value =
+        divisor === null ? power[at]! : power[at]! / Math.max(divisor[at]!, 10 ** (faintest / 10));
+      channel[at] =
+        style.scale === 'linear' ? value : value > 0 ? Math.max(faintest, 10 * Math.log10(value)) : faintest;
+    }
+    return channel;
+  });
+}
+
 /** Paints what is valid; false where nothing is. */
 function paintImagery(
   rgba: Uint8Array,
-  planes: readonly Float32Array[],
+  channels: readonly Float32Array[],
   valid: Uint8Array,
-  style: ImageryStyle,
-  bands: readonly number[],
+  style: Pick<ImageryStyle, 'stretch' | 'gamma'>,
 ): boolean {
   const exponent = 1 / style.gamma;
-  for (let channel = 0; channel < 3; channel++) {
-    const plane = planes[bands.indexOf(style.bands[channel]!)]!;
-    const { low, high } = style.stretch[channel]!;
+  for (const [channel, plane] of channels.entries()) {
+    const { low, high }: Range = style.stretch[channel]!;
     const factor = 1 / (high - low);
     for (let at = 0; at < valid.length; at++) {
       if (valid[at] === 0) continue;

@@ -1,33 +1,72 @@
+import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
 import type { SceneHeader } from '../scene/scene.ts';
 
 /** Values shown as black and as full brightness. */
-export interface Range {
-  low: number;
-  high: number;
-}
+const range = z.object({ low: z.number(), high: z.number() });
+export type Range = z.infer<typeof range>;
+
+/** 0-based. */
+const band = z.int().min(0);
+const three = <Item extends z.ZodType>(item: Item) => z.tuple([item, item, item]);
+/** Brightness is raised to 1 / gamma: above 1 lifts the shadows. */
+const gamma = z.number().positive();
 
 /** Three bands as red, green and blue; the same band three times is grey. */
-export interface ImageryStyle {
-  kind: 'imagery';
-  /** 0-based. */
-  bands: readonly [number, number, number];
-  stretch: readonly [Range, Range, Range];
-  /** Brightness is raised to 1 / gamma: above 1 lifts the shadows. */
-  gamma: number;
-}
+const imageryStyle = z.object({
+  kind: z.literal('imagery'),
+  bands: three(band),
+  stretch: three(range),
+  gamma,
+});
+export type ImageryStyle = z.infer<typeof imageryStyle>;
+
+/**
+ * Backscatter as red, green and blue: each the power of a band, or the quotient of two, in decibels or linear. The
+ * stretch is in that scale. At most three bands in all.
+ */
+const radarStyle = z.object({
+  kind: z.literal('radar'),
+  /** What the samples are: magnitudes, their squares, or 10·log10 of those. */
+  quantity: z.enum(['amplitude', 'power', 'decibel']),
+  channels: three(z.object({ band, by: band.nullable() })),
+  scale: z.enum(['linear', 'decibel']),
+  stretch: three(range),
+  gamma,
+});
+export type RadarStyle = z.infer<typeof radarStyle>;
 
 /** The values of one band as colours; values without one are transparent. */
-export interface ClassStyle {
-  kind: 'classes';
-  /** 0-based. */
-  band: number;
+const classStyle = z.object({
+  kind: z.literal('classes'),
+  band,
   /** `#rrggbb`, and opacity 0-1 (default 1). */
-  colours: readonly { value: number; colour: string; opacity?: number }[];
-}
+  colours: z
+    .array(
+      z.object({
+        value: z.number(),
+        colour: z.string().regex(/^#[0-9a-f]{6}$/i),
+        opacity: z.number().min(0).max(1).optional(),
+      }),
+    )
+    .max(65_536),
+});
+export type ClassStyle = z.infer<typeof classStyle>;
 
 /** How a raster is drawn; plain JSON. */
-export type TileStyle = ImageryStyle | ClassStyle;
+export const tileStyle = z.discriminatedUnion('kind', [imageryStyle, radarStyle, classStyle]);
+export type TileStyle = z.infer<typeof tileStyle>;
+
+/** A style from JSON. Throws `tiles/bad-style`, which names what is wrong. */
+export function parseTileStyle(value: unknown): TileStyle {
+  const parsed = tileStyle.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw bad(
+    `${issue?.path.join('.') || 'style'}: ${issue?.message ?? 'invalid'}`,
+    'Reset the style of the layer.',
+  );
+}
 
 /** The style a palette raster brings along: every index in its own colour. */
 export function paletteStyle(palette: readonly Uint8Array[]): ClassStyle {
@@ -42,17 +81,21 @@ export function paletteStyle(palette: readonly Uint8Array[]): ClassStyle {
 
 /** Bands that a style reads, each once. */
 export function bandsOfStyle(style: TileStyle): number[] {
-  return style.kind === 'classes' ? [style.band] : [...new Set(style.bands)];
+  if (style.kind === 'classes') return [style.band];
+  if (style.kind === 'imagery') return [...new Set(style.bands)];
+  return [...new Set(style.channels.flatMap(({ band, by }) => (by === null ? [band] : [band, by])))];
 }
 
 /** Throws `tiles/bad-style` for a style that does not fit the raster. */
 export function checkStyle(style: TileStyle, header: SceneHeader): void {
   const count = header.bands.length;
-  for (const band of bandsOfStyle(style)) {
+  const bands = bandsOfStyle(style);
+  for (const band of bands) {
     if (!Number.isInteger(band) || band < 0 || band >= count) {
       throw bad(`${header.path} has no band ${band + 1}`, `It has ${count} bands, numbered from 1.`);
     }
   }
+  if (bands.length > 3) throw bad(`it mixes ${bands.length} bands`, 'Choose at most three.');
   if (style.kind === 'classes') {
     for (const { colour } of style.colours) {
       if (!/^#[0-9a-f]{6}$/i.test(colour)) throw bad(`${colour} is no colour`, 'Write colours as #rrggbb.');

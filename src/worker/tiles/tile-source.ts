@@ -36,6 +36,8 @@ export interface SourceLevel {
 const directPixels = 2 ** 22;
 /** Pixels that may be decoded for it: blocks of striped files are as wide as the image. */
 const directDecoded = 2 ** 25;
+/** Milliseconds between looks for overviews that somebody else finished. */
+const lookEvery = 2000;
 /** Pictures of samples kept, one per choice of bands. */
 const mostDrafts = 2;
 
@@ -58,6 +60,8 @@ export class TileSource {
   readonly #place: { path: string; base: PyramidBase } | null;
   #pyramid: Pyramid | null;
   #opening: Promise<Pyramid> | null = null;
+  /** When overviews were last looked for. */
+  #looked = performance.now();
   readonly #draftMilliseconds: number;
   readonly #drafts = new Map<string, { picture: CoarsePicture; sampled: Promise<void> }>();
 
@@ -115,6 +119,11 @@ export class TileSource {
     return this.#scene;
   }
 
+  /** Whether the file comes with what is known of a radar. */
+  get radar(): boolean {
+    return this.#scene.radar !== undefined;
+  }
+
   /** Whether `buildOverviews` has something to do. */
   get lacksOverviews(): boolean {
     return this.#place !== null && this.#pyramid?.finished !== true;
@@ -162,6 +171,7 @@ export class TileSource {
     if (fitting.length < this.#own.length || !reductions.some(fits)) {
       for (const level of this.#own.slice(fitting.length - 1)) if (affordable(level)) return level;
     }
+    await this.#findPyramid();
     const best = reductions.filter(fits).length - 1;
     for (const level of reductions.slice(Math.max(0, best))) {
       const window = area(level);
@@ -185,6 +195,17 @@ export class TileSource {
   async close(): Promise<void> {
     await this.#pyramid?.close();
     await this.#scene.close();
+  }
+
+  /** Takes up overviews that were finished elsewhere since: by another thread, or another program. */
+  async #findPyramid(): Promise<void> {
+    if (this.#place === null || this.#pyramid !== null || this.#opening !== null) return;
+    const now = performance.now();
+    if (now - this.#looked < lookEvery) return;
+    this.#looked = now;
+    const found = await Pyramid.openFinished(this.#place.path, this.#place.base);
+    if (this.#pyramid === null && this.#opening === null) this.#pyramid = found;
+    else await found?.close();
   }
 
   #direct(halvings: number, window: Window): boolean {
