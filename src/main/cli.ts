@@ -6,6 +6,7 @@ import { benchmarkCommand } from './cli/benchmark.ts';
 import type { Console } from './cli/console.ts';
 import { demoCommand } from './cli/demo.ts';
 import { evaluateCommand } from './cli/evaluate.ts';
+import { encodeCommand, featuresCommand, promptCommand } from './cli/features.ts';
 import { infoCommand } from './cli/info.ts';
 import { packCommand } from './cli/pack.ts';
 import { createProgressDisplay } from './cli/progress.ts';
@@ -85,6 +86,9 @@ const program = new Command('landscribe')
   .showSuggestionAfterError(false);
 const commands = [
   segmentCommand,
+  encodeCommand,
+  promptCommand,
+  featuresCommand,
   infoCommand,
   packCommand,
   demoCommand,

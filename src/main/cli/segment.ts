@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { type Format, formatNamed } from '../run/formats.ts';
+import type { RunOptions, SegmentSummary } from '../run/segment.ts';
 import {
   bandList,
   decimal,
@@ -18,32 +19,38 @@ import {
 import type { Console } from './console.ts';
 import { packOf } from './pack-choice.ts';
 
-interface SegmentOptions {
+/** Options that a run has in common, whether windows are encoded or their features were stored. */
+export interface RunOptionValues {
   classes?: string;
   classesFile?: string;
-  pack?: string;
   out?: string;
   format?: Format[];
   overwrite?: boolean;
-  bands?: number[];
-  resolution?: number | 'native';
   extent?: ExtentArgument;
-  window: number;
-  stride: number;
-  attention?: 'segearth';
-  lastLayers?: number;
   lambda: number;
   upsampler?: 'simfeatup';
   templates: 'imagenet';
   threshold: number | number[] | Record<string, number>;
   background?: string;
-  provider: 'cpu';
   threads: number;
   memory: number;
+  provider: 'cpu';
   minArea: number;
   simplify: number;
   json?: boolean;
 }
+
+export interface EncodingOptionValues {
+  pack?: string;
+  bands?: number[];
+  resolution?: number | 'native';
+  window: number;
+  stride: number;
+  attention?: 'segearth';
+  lastLayers?: number;
+}
+
+type SegmentOptions = RunOptionValues & EncodingOptionValues;
 
 const examples = `
 Examples:
@@ -56,9 +63,23 @@ Classes are separated by semicolons, words for one class by commas; the first wo
 order given; 0 is unclassified or nodata. Ctrl-C keeps finished strips: the same command resumes.`;
 
 export function segmentCommand(door: Console): Command {
-  return new Command('segment')
+  const command = new Command('segment')
     .description('Turn a scene into polygons of the classes you name.')
-    .argument('<scene>', 'GeoTIFF, COG, PNG or JPEG')
+    .argument('<scene>', 'GeoTIFF, COG, PNG or JPEG');
+  promptOptions(command);
+  encodingOptions(command.optionsGroup('How to look:'));
+  extentOption(command);
+  labellingOptions(command);
+  resultOptions(command);
+  machineOptions(command);
+  return command
+    .addHelpText('after', examples)
+    .action((scene: string, options: SegmentOptions) => segment(door, scene, options));
+}
+
+/** The classes and how sure they must be. */
+export function promptOptions(command: Command): Command {
+  return command
     .optionsGroup('What to look for:')
     .option('--classes <words>', 'classes and their synonyms: "building,roof,house; road; water,river"')
     .option(
@@ -76,8 +97,12 @@ export function segmentCommand(door: Console): Command {
       new Option('--templates <set>', 'sentences that each word is read in')
         .choices(['imagenet', 'single', 'remote-sensing'])
         .default('imagenet'),
-    )
-    .optionsGroup('How to look:')
+    );
+}
+
+/** What the encoding of a window depends on. */
+export function encodingOptions(command: Command): Command {
+  return command
     .option(
       '--pack <pack>',
       'name of an installed pack, or a folder (default: $LANDSCRIBE_PACK, else the built-in starter)',
@@ -91,11 +116,6 @@ export function segmentCommand(door: Console): Command {
       '--resolution <metres>',
       "working resolution in metres per pixel, or native for the scene's own pixels (default: the scene's own, but not finer than the pack was made for)",
       resolutionOf,
-    )
-    .option(
-      '--extent <box>',
-      "only this part: XMIN,YMIN,XMAX,YMAX in the scene's CRS, or pixels:COLUMN,ROW,WIDTH,HEIGHT (default: the whole scene)",
-      extentOf,
     )
     .option(
       '--window <pixels>',
@@ -114,14 +134,24 @@ export function segmentCommand(door: Console): Command {
       '--last-layers <count>',
       "layers that use that attention, 1 or 2 (default: the pack's, 1 for optical scenes)",
       wholeNumber(1),
-    )
+    );
+}
+
+/** What is done with an encoded window. */
+export function labellingOptions(command: Command): Command {
+  return command
     .option('--lambda <factor>', 'weight of the global bias alleviation, no unit', decimal(-10, 10), -0.3)
     .addOption(
       new Option(
         '--upsampler <name>',
         'brings features to full resolution (default: what the pack carries)',
       ).choices(['simfeatup', 'featup', 'none']),
-    )
+    );
+}
+
+/** Polygons and files. */
+export function resultOptions(command: Command): Command {
+  return command
     .optionsGroup('Polygons:')
     .option(
       '--min-area <m2>',
@@ -146,7 +176,12 @@ export function segmentCommand(door: Console): Command {
       formatList,
     )
     .option('--overwrite', 'replace existing outputs (default: stop)')
-    .option('--json', 'print one JSON object about the run on standard output, and no progress')
+    .option('--json', 'print one JSON object about the run on standard output, and no progress');
+}
+
+/** What the work may take of the machine. */
+export function machineOptions(command: Command): Command {
+  return command
     .optionsGroup('Machine:')
     .addOption(
       new Option('--provider <name>', 'what computes: the processor or a graphics card')
@@ -162,47 +197,79 @@ export function segmentCommand(door: Console): Command {
       new Option('--memory <size>', 'memory the run may use, such as 4GB or 1500MB')
         .argParser(memorySize)
         .default(Math.floor(totalmem() / 2), "half of this machine's"),
-    )
-    .addHelpText('after', examples)
-    .action((scene: string, options: SegmentOptions) => segment(door, scene, options));
+    );
+}
+
+export function extentOption(command: Command): Command {
+  return command.option(
+    '--extent <box>',
+    "only this part: XMIN,YMIN,XMAX,YMAX in the scene's CRS, or pixels:COLUMN,ROW,WIDTH,HEIGHT (default: the whole scene)",
+    extentOf,
+  );
 }
 
 async function segment(door: Console, scene: string, options: SegmentOptions): Promise<void> {
-  const classes = await classesOf(options);
-  const { createApp } = await import('../app.ts');
-  const display = door.display(options.json ?? false);
   const pack = packOf(options.pack);
-  try {
-    const summary = await createApp().segment(
+  const { createApp } = await import('../app.ts');
+  const settings = await runSettings(options);
+  await showRun(door, options.json ?? false, (watch) =>
+    createApp().segment(
       {
+        ...settings,
+        ...encodingSettings(options),
         scene,
         pack,
-        classes,
         out: options.out ?? `${path.parse(scene).name}.classes`,
-        formats: options.format ?? null,
-        overwrite: options.overwrite ?? false,
-        bands: options.bands ?? null,
-        resolution: options.resolution ?? null,
-        extent: options.extent ?? null,
-        window: options.window,
-        stride: options.stride,
-        attention: options.attention ?? null,
-        lastLayers: options.lastLayers ?? null,
-        lambda: options.lambda,
-        upsampler: options.upsampler ?? null,
-        templates: options.templates,
-        threshold: thresholds(options.threshold, classes),
-        background: options.background ?? null,
-        provider: options.provider,
-        threads: options.threads,
-        memory: options.memory,
-        minArea: options.minArea,
-        simplify: options.simplify,
       },
-      { signal: door.signal, onProgress: display.report, onNote: display.note },
-    );
+      watch,
+    ),
+  );
+}
+
+/** The request's part that an encoding settles. */
+export function encodingSettings(options: EncodingOptionValues) {
+  return {
+    bands: options.bands ?? null,
+    resolution: options.resolution ?? null,
+    window: options.window,
+    stride: options.stride,
+    attention: options.attention ?? null,
+    lastLayers: options.lastLayers ?? null,
+  };
+}
+
+/** The request's other part. */
+export async function runSettings(options: RunOptionValues) {
+  const classes = await classesOf(options);
+  return {
+    classes,
+    formats: options.format ?? null,
+    overwrite: options.overwrite ?? false,
+    extent: options.extent ?? null,
+    lambda: options.lambda,
+    upsampler: options.upsampler ?? null,
+    templates: options.templates,
+    threshold: thresholds(options.threshold, classes),
+    background: options.background ?? null,
+    provider: options.provider,
+    threads: options.threads,
+    memory: options.memory,
+    minArea: options.minArea,
+    simplify: options.simplify,
+  };
+}
+
+/** Runs with progress on the terminal, and prints what came of it. */
+export async function showRun(
+  door: Console,
+  json: boolean,
+  run: (watch: RunOptions) => Promise<SegmentSummary>,
+): Promise<void> {
+  const display = door.display(json);
+  try {
+    const summary = await run({ signal: door.signal, onProgress: display.report, onNote: display.note });
     display.end();
-    if (options.json) {
+    if (json) {
       door.print(JSON.stringify(summary));
       return;
     }
@@ -213,7 +280,7 @@ async function segment(door: Console, scene: string, options: SegmentOptions): P
   }
 }
 
-async function classesOf(options: SegmentOptions): Promise<ClassEntry[]> {
+async function classesOf(options: RunOptionValues): Promise<ClassEntry[]> {
   if (options.classes !== undefined && options.classesFile !== undefined) {
     throw new Problem('usage', 'Both --classes and --classes-file are given.', 'Give one of them.');
   }
@@ -230,7 +297,7 @@ async function classesOf(options: SegmentOptions): Promise<ClassEntry[]> {
 }
 
 /** Thresholds by name as a list in the order of the classes; classes not named get 0. */
-function thresholds(given: SegmentOptions['threshold'], classes: readonly ClassEntry[]): number | number[] {
+function thresholds(given: RunOptionValues['threshold'], classes: readonly ClassEntry[]): number | number[] {
   if (typeof given === 'number' || Array.isArray(given)) return given;
   const unknown = Object.keys(given).find((name) => !classes.some((entry) => entry.name === name));
   if (unknown !== undefined) {

@@ -66,6 +66,8 @@ export const segmentRequest = z.strictObject({
   threshold: z.union([fraction, z.array(fraction)]).default(0),
   /** Name of the class that pixels below the threshold fall to; null: they become 0. */
   background: name.nullable().default(null),
+  /** Folder of stored features to label instead of encoding; its settings must be these. */
+  features: z.string().min(1).nullable().default(null),
   provider: z.enum(providers).default('cpu'),
   threads: z.int().min(1).max(1024).default(availableParallelism()),
   /** Bytes. */

@@ -70,7 +70,7 @@ export interface SegmentSummary {
 }
 
 /** Bytes that reading and stitching may take, of what the whole run may. */
-interface MemoryPlan {
+export interface MemoryPlan {
   cacheBytes: number;
   stitchBytes: number;
   /** All but the lanes, the program itself included. */
@@ -79,14 +79,14 @@ interface MemoryPlan {
 
 const megabyte = 2 ** 20;
 
-function planMemory(memory: number): MemoryPlan {
+export function planMemory(memory: number): MemoryPlan {
   const cacheBytes = Math.min(256 * megabyte, Math.floor(memory / 8));
   const stitchBytes = Math.min(1024 * megabyte, Math.floor(memory / 4));
   return { cacheBytes, stitchBytes, reservedBytes: cacheBytes + stitchBytes + 200 * megabyte };
 }
 
 /** What a lane may take: weights once more than on disk where the runtime packs them, and a window's activations. */
-function laneBytes(pack: Pack, request: SegmentRequest, words: number, encoder: string): number {
+export function laneBytes(pack: Pack, request: SegmentRequest, words: number, encoder: string): number {
   const { files } = pack.manifest;
   const weights = (files[`${encoder}.weights`]?.bytes ?? 0) + (files['upsampler.weights']?.bytes ?? 0);
   const side = request.window === 0 ? 1024 : request.window;
@@ -212,14 +212,17 @@ async function classify(
   let laneProblem: Problem | null = null;
   let encoding = false;
   const session = { provider: request.provider, threads: threadsPerLane };
-  const startLanes = () => {
+  const startLanes = ({ stored }: Extract<ConductPiece, { kind: 'lanes-wanted' }>) => {
     encoding = true;
     lanes.start(
       {
         words,
         templates: request.templates,
         lane: { pack: request.pack, session },
-        work: (embeddings) => ({ kind: 'score', embeddings, settings: scoring }),
+        work: (embeddings) =>
+          stored === null
+            ? { kind: 'score', embeddings, settings: scoring }
+            : { kind: 'label', embeddings, settings: scoring, ...stored },
       },
       channels.map(({ port2 }) => port2),
       onProgress,
@@ -261,6 +264,7 @@ async function classify(
         resume: request.overwrite ? 'replace' : 'continue',
         cacheBytes: memory.cacheBytes,
         memoryBytes: memory.stitchBytes,
+        features: request.features,
         lanes: ports,
       },
       {
@@ -270,7 +274,7 @@ async function classify(
           if (!encoding) onProgress?.(progress);
         },
         async onPiece(piece: ConductPiece) {
-          if (piece.kind === 'lanes-wanted') startLanes();
+          if (piece.kind === 'lanes-wanted') startLanes(piece);
           else {
             onNote?.(piece.reason);
             const bytes = request.classes.length > 255 ? 2 : 1;

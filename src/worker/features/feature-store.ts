@@ -25,6 +25,7 @@ const header = z.object({
   identity: featureIdentity,
   scene: z.string(),
   pack: z.string(),
+  packFolder: z.string(),
   embedding: z.int().min(1).max(8192),
   /** Windows of the whole grid, row by row. */
   windows: z
@@ -86,6 +87,7 @@ export interface FeatureWriterOptions {
   identity: FeatureIdentity;
   scene: string;
   pack: string;
+  packFolder: string;
   embedding: number;
   windows: number;
   pixels: number;
@@ -126,7 +128,7 @@ export class FeatureWriter {
 
   /** Throws `features/other` where the folder holds features of something else, finished or not. */
   static async open(folder: string, options: FeatureWriterOptions): Promise<FeatureWriter> {
-    const { identity, scene, pack, embedding, windows, pixels } = options;
+    const { identity, scene, pack, packFolder, embedding, windows, pixels } = options;
     try {
       const found = await describeFeatures(folder);
       if (found && !sameIdentity(found.header.identity, identity)) {
@@ -155,6 +157,7 @@ export class FeatureWriter {
             identity,
             scene,
             pack,
+            packFolder,
             embedding,
             windows,
             pixels,

@@ -14,11 +14,11 @@ export type Precision = { kind: 'exact' } | { kind: 'compact'; basis: Basis; ste
 /** Turns encoded windows into records and back. A record: uint32 CRC of the rest, then the rest. */
 export class WindowCodec {
   readonly embedding: number;
-  readonly #precision: Precision;
+  readonly precision: Precision;
 
   constructor(embedding: number, precision: Precision) {
     this.embedding = embedding;
-    this.#precision = precision;
+    this.precision = precision;
   }
 
   encode(window: EncodedWindow): Uint8Array {
@@ -28,9 +28,9 @@ export class WindowCodec {
     if (tokens.length !== count * size || cls.length !== size)
       throw new RangeError(`a window of ${rows} × ${columns} tokens has ${tokens.length} values`);
     const body =
-      this.#precision.kind === 'exact'
+      this.precision.kind === 'exact'
         ? bytesOf(tokens)
-        : deflateRawSync(quantise(tokens, count, this.#precision.basis, this.#precision.step), {
+        : deflateRawSync(quantise(tokens, count, this.precision.basis, this.precision.step), {
             level: 6,
             strategy: constants.Z_DEFAULT_STRATEGY,
           });
@@ -57,7 +57,7 @@ export class WindowCodec {
     const cls = new Float32Array(size);
     for (let i = 0; i < size; i++) cls[i] = view.readFloatLE(8 + i * 4);
     const body = view.subarray(8 + size * 4);
-    if (this.#precision.kind === 'exact') {
+    if (this.precision.kind === 'exact') {
       if (body.length !== count * size * 4) throw damaged(path);
       const tokens = new Float32Array(count * size);
       for (let i = 0; i < tokens.length; i++) tokens[i] = body.readFloatLE(i * 4);
@@ -71,7 +71,7 @@ export class WindowCodec {
     } catch {
       throw damaged(path);
     }
-    const tokens = restore(packed, count, this.#precision.basis, this.#precision.step);
+    const tokens = restore(packed, count, this.precision.basis, this.precision.step);
     if (tokens === null) throw damaged(path);
     return { rows, columns, tokens, cls };
   }

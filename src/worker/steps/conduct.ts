@@ -1,10 +1,14 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import { decisionRule } from '../classmap/decide.ts';
+import { FeatureReader } from '../features/feature-store.ts';
+import type { Precision } from '../features/window-codec.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import { type Extent, extentWindow } from '../raster/extent.ts';
+import { Problem } from '../report/problem.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { SceneHeader } from '../scene/scene.ts';
+import { planWindows, windowNumber } from '../tile/plan.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
@@ -46,6 +50,8 @@ export interface ConductRequest {
   /** Bytes of decoded blocks, and for stitching. */
   cacheBytes: number;
   memoryBytes: number;
+  /** Folder of stored features that take the encoder's place; null: windows are encoded. */
+  features: string | null;
   /** One end of each lane's channel; the other ends' threads need not run before `lanes-wanted`. */
   lanes: MessagePort[];
 }
@@ -53,8 +59,8 @@ export interface ConductRequest {
 export type ConductPiece =
   /** The scene is open and the settings hold. */
   | { kind: 'prepared'; header: SceneHeader; pixels: number; reason: string }
-  /** A window waits to be scored. Does not come where an earlier run left nothing to do. */
-  | { kind: 'lanes-wanted' };
+  /** A window waits to be scored. Does not come where an earlier run left nothing to do. `stored`: of the features. */
+  | { kind: 'lanes-wanted'; stored: { precision: Precision; store: string } | null };
 
 export interface ConductReply extends SegmentSceneResult {
   header: SceneHeader;
@@ -67,6 +73,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   const { pack, classes } = request;
   const scene = await openScene(request.scene, signal, { cacheBytes: request.cacheBytes });
   const lanes: RemoteScorer[] = [];
+  let features: FeatureReader | null = null;
   try {
     const { header } = scene;
     const region = request.extent === null ? null : extentWindow(header.grid, request.extent);
@@ -89,6 +96,14 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       workingGrid,
       signal,
     );
+    if (request.features !== null) {
+      features = await FeatureReader.open(request.features, {
+        sceneFingerprint,
+        packChecksum: pack.checksum,
+      });
+      checkPixels(features, { bands, stretch, grid: workingGrid });
+    }
+    const plan = planWindows(workingGrid.width, workingGrid.height, request.window, request.stride);
     const provenance: Provenance = {
       program: request.program,
       version: request.version,
@@ -117,10 +132,12 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       lanes.push(lane);
       return {
         words: lane.words,
-        async score(pixels, height, width) {
-          wanted ??= context.emit({ kind: 'lanes-wanted' } satisfies ConductPiece);
+        async score(pixels, height, width, _, window) {
+          const stored = features && { precision: features.codec.precision, store: features.folder };
+          wanted ??= context.emit({ kind: 'lanes-wanted', stored } satisfies ConductPiece);
           await wanted;
-          return lane.score(pixels, height, width, signal);
+          const record = features && window && (await features.record(windowNumber(plan, window)));
+          return lane.ask({ pixels, height, width, ...(record && { record }) }, signal);
         },
       };
     });
@@ -146,6 +163,32 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     return { ...result, header, workingResolution: workingGrid.resolution };
   } finally {
     for (const lane of lanes) lane.close();
+    await features?.close();
     await scene.close();
+  }
+}
+
+/** Throws where the stored windows were not made of the pixels that this run reads. */
+function checkPixels(
+  { header, folder }: FeatureReader,
+  {
+    bands,
+    stretch,
+    grid,
+  }: { bands: number[]; stretch: unknown; grid: { width: number; height: number; scale: number } },
+): void {
+  const { pixels } = header.identity;
+  const now = {
+    bands: bands.map((band) => band + 1),
+    grid: { width: grid.width, height: grid.height, scale: grid.scale },
+    stretch,
+  };
+  for (const [key, value] of Object.entries(now)) {
+    if (JSON.stringify(pixels[key]) === JSON.stringify(value)) continue;
+    throw new Problem(
+      'features/settings',
+      `${folder} was encoded with another ${key === 'grid' ? 'working resolution' : key}.`,
+      'Prompt with the settings it was encoded with, or encode again.',
+    );
   }
 }

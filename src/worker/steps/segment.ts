@@ -26,7 +26,7 @@ import {
   rememberFinished,
   type SegmentOutputs,
 } from './segment-run.ts';
-import { type PreparedWindow, scoreInOrder } from './window-queue.ts';
+import { type PreparedWindow, workInOrder } from './window-queue.ts';
 
 /** Pixels of a scene at its working resolution, in working pixel coordinates. */
 export interface WorkingSource {
@@ -373,14 +373,18 @@ async function segmentPanel(
     const { pixels, valid } = await request.working.read(window, signal);
     return { pixels: request.normalise(pixels, valid), valid };
   };
+  const workers = request.scorers.map(
+    (scorer) => (pixels: Float32Array, window: Window) =>
+      scorer.score(pixels, window.height, window.width, signal, window),
+  );
   const perRow = work.selection.endColumn - work.selection.firstColumn;
   let windowRow = work.selection.firstRow;
   let inRow = 0;
   try {
-    for await (const { window, scores, valid } of scoreInOrder(
+    for await (const { window, answer: scores, valid } of workInOrder(
       windowsOf(plan, work),
       prepare,
-      request.scorers,
+      workers,
       windowsAhead,
       signal,
     )) {

@@ -5,6 +5,7 @@ import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
 import type { BuildPackRequest } from './build-pack.ts';
 import type { CompareMapsRequest } from './compare-maps.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
+import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
@@ -18,6 +19,7 @@ import type { TrainRequest } from './train.ts';
 /** Everything an engine thread can be asked to do. */
 export interface Tasks {
   conduct: { request: ConductRequest; piece: ConductPiece; reply: ConductReply };
+  encodeScene: { request: EncodeRequest; piece: never; reply: EncodeReply };
   embed: { request: EmbedRequest; piece: never; reply: Float32Array };
   lane: { request: LaneRequest; piece: never; reply: number };
   merge: { request: MergeRequest; piece: never; reply: number[] };
@@ -49,6 +51,10 @@ const runners: Runners = {
   async conduct(request, context) {
     const { conduct } = await import('./conduct.ts');
     return { reply: await conduct(request, context) };
+  },
+  async encodeScene(request, context) {
+    const { encodeScene } = await import('./encode-scene.ts');
+    return { reply: await encodeScene(request, context) };
   },
   async embed(request, context) {
     const { embed } = await import('./lane.ts');

@@ -56,6 +56,12 @@ export function planWindows(width: number, height: number, window = 224, stride 
   return { columns: planAxis(width, window, stride), rows: planAxis(height, window, stride) };
 }
 
+/** Number of the window in the whole grid, row by row from 0. */
+export function windowNumber(plan: WindowPlan, window: Window): number {
+  const along = ({ stride }: WindowAxis, start: number) => Math.ceil(start / stride);
+  return along(plan.rows, window.row) * plan.columns.count + along(plan.columns, window.column);
+}
+
 /** First pixel of window `index` along the axis. */
 export function windowStart(axis: WindowAxis, index: number): number {
   return Math.min(index * axis.stride, axis.size - axis.window);

@@ -63,6 +63,7 @@ function options(precision: Precision, change: Partial<FeatureWriterOptions> = {
     },
     scene: 'scene.tif',
     pack: 'starter',
+    packFolder: 'packs/starter',
     embedding: size,
     windows: 5,
     pixels: 1e6,
