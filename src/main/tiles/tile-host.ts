@@ -115,6 +115,8 @@ const threadFile = new URL(`./thread.${ending}`, import.meta.url);
 export function openTileHost(options: TileHostOptions): TileHost {
   const lanes = Array.from({ length: options.threads }, (_, index) => new TileLane(index, options));
   if (lanes.length === 0) throw new RangeError('at least one thread draws tiles');
+  // A thread takes a while to load what it draws with; the first scene should find it ready.
+  for (const lane of lanes) lane.begin();
   const homes = new Map<string, TileLane>();
 
   /** A file stays with a thread: its open handle, its blocks and its growing overviews are there. */
@@ -130,7 +132,7 @@ export function openTileHost(options: TileHostOptions): TileHost {
   return {
     async rasterTile({ path, assigned, style, crs, z, x, y, size }, signal) {
       const grid = size === undefined ? tileGridOf(crs) : resized(tileGridOf(crs), size);
-      const format: TileFormat = style.kind === 'classes' ? 'png' : 'webp';
+      const format = 'webp' as const;
       const request = { path, assigned, style, grid, place: { zoom: z, column: x, row: y }, format };
       return drawn(await laneOf(path).tile('raster', request, signal), format);
     },
@@ -199,6 +201,10 @@ class TileLane {
   constructor(index: number, options: TileHostOptions) {
     this.#index = index;
     this.#options = options;
+  }
+
+  begin(): void {
+    this.#begun();
   }
 
   /** One of the tasks that draw a tile. */

@@ -346,9 +346,10 @@ async function encoded(
   signal: AbortSignal | undefined,
 ): Promise<EncodedTile> {
   const picture = await drawTile(source, frame, style, signal);
-  if (picture.empty) return { bytes: null, draft: picture.draft };
+  // Where samples show nothing there may be something yet.
+  if (picture.empty && !picture.draft) return { bytes: null, draft: false };
   throwIfCancelled(signal);
-  return { bytes: await encodeTile(picture, format, style.kind === 'classes'), draft: picture.draft };
+  return { bytes: await encodeTile(picture, format), draft: picture.draft };
 }
 
 /** False colour in decibels, or grey of the only polarisation, with a 2-98 % stretch. */
