@@ -16,6 +16,8 @@ export type PairSourceConfig =
       opticalBands: [number, number, number];
       sar: string;
       sarBand: number;
+      /** Left, top, right and bottom of the part that is used, as shares of width and height; all of it without. */
+      part?: [number, number, number, number];
       share: number;
       /** Least and most source pixels per training pixel. */
       scale: [number, number];
@@ -70,7 +72,29 @@ async function rasterPair(
       `${config.sar} has ${sar.width} × ${sar.height} pixels, but ${config.optical} has ${optical.width} × ${optical.height}.`,
       'Bring both onto one grid.',
     );
-  return { optical, sar };
+  const part = config.part ?? [0, 0, 1, 1];
+  return { optical: cut(optical, part), sar: cut(sar, part) };
+}
+
+function cut(picture: LabelledPicture, [left, top, right, bottom]: readonly number[]): LabelledPicture {
+  const { name, width, height } = picture;
+  const column = Math.round(left! * width);
+  const row = Math.round(top! * height);
+  const columns = Math.round(right! * width) - column;
+  const rows = Math.round(bottom! * height) - row;
+  if (columns === width && rows === height) return picture;
+  if (columns < 1 || rows < 1)
+    throw new Problem(
+      'config/field',
+      `${name}: its part has no pixels.`,
+      'Give part as left, top, right and bottom between 0 and 1, right after left and bottom after top.',
+    );
+  const rgb = new Uint8Array(3 * columns * rows);
+  for (let y = 0; y < rows; y++) {
+    const from = 3 * ((row + y) * width + column);
+    rgb.set(picture.halves[0]!.subarray(from, from + 3 * columns), 3 * y * columns);
+  }
+  return pictureOf(name, columns, rows, rgb, null);
 }
 
 /** A raster's bands as a picture, stretched between their 2nd and 98th of a hundred; 8-bit values stay as they are. */
@@ -153,10 +177,14 @@ function pickSource(sources: readonly PairSource[], at: number): PairSource {
   return sources.at(-1)!;
 }
 
+const middleGrey = 127.5;
+
 export interface PairDrawing {
   seed: number;
   mean: readonly [number, number, number];
   deviation: readonly [number, number, number];
+  /** Strength of random changes of the SAR picture's level and contrast, which hang on a scene's stretch; 0 without. */
+  jitter?: number;
 }
 
 /** Draws `images` pairs of crops, normalised `[B, 3, side, side]` each; the same seed and step give the same pairs. */
@@ -164,7 +192,7 @@ export function drawPairs(
   sources: readonly PairSource[],
   side: number,
   images: number,
-  { seed, mean, deviation }: PairDrawing,
+  { seed, mean, deviation, jitter = 0 }: PairDrawing,
   step: number,
 ): { optical: Float32Array; sar: Float32Array } {
   const random = new Random(seed * 1_000_003 + step).fork('pairs');
@@ -190,15 +218,19 @@ export function drawPairs(
       d: scale * Math.sin(angle) * flip,
       e: scale * Math.cos(angle),
     };
-    for (const [picture, out] of [
-      [pair.optical, optical],
-      [pair.sar, sar],
+    const contrast = jitter > 0 ? Math.exp(jitter * random.range(-0.4, 0.4)) : 1;
+    const shift = jitter > 0 ? jitter * random.range(-40, 40) : 0;
+    for (const [picture, out, factor, offset] of [
+      [pair.optical, optical, 1, 0],
+      [pair.sar, sar, contrast, middleGrey * (1 - contrast) + shift],
     ] as const) {
       const colours = out.subarray(image * 3 * area, (image + 1) * 3 * area);
       paintCell(picture, placing, whole, side, colours, labels);
       for (let band = 0; band < 3; band++)
-        for (let at = band * area; at < (band + 1) * area; at++)
-          colours[at] = (colours[at]! - mean[band]!) / deviation[band]!;
+        for (let at = band * area; at < (band + 1) * area; at++) {
+          const level = Math.max(0, Math.min(255, factor * colours[at]! + offset));
+          colours[at] = (level - mean[band]!) / deviation[band]!;
+        }
     }
   }
   return { optical, sar };

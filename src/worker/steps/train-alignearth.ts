@@ -15,6 +15,7 @@ import { readConfig, savedWeights, whole } from './train-config.ts';
 const range = z.tuple([z.number().positive(), z.number().positive()]);
 const band = z.int().min(0);
 const share = z.number().positive();
+const portion = z.number().min(0).max(1);
 const pairSource = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('rasters'),
@@ -22,6 +23,7 @@ const pairSource = z.discriminatedUnion('kind', [
     opticalBands: z.tuple([band, band, band]),
     sar: z.string(),
     sarBand: band,
+    part: z.tuple([portion, portion, portion, portion]).optional(),
     share,
     scale: range,
   }),
@@ -44,11 +46,21 @@ export const alignmentConfiguration = z.strictObject({
   images: whole,
   /** Regions a side of the token grid, which they must divide. */
   regions: whole,
+  /** Weights of the three losses; 1 each in the paper. */
+  losses: z
+    .strictObject({
+      contrastive: z.number().min(0),
+      global: z.number().min(0),
+      regional: z.number().min(0),
+    })
+    .optional(),
   steps: whole,
   /** Ends earlier on a slow machine. */
   minutes: z.number().positive().optional(),
   learningRate: z.number().positive(),
   warmup: whole,
+  /** Strength of random changes of the SAR pictures' level and contrast. */
+  jitter: z.number().min(0).optional(),
   weightDecay: z.number().min(0),
   gradientLimit: z.number().positive(),
   sources: z.array(pairSource).min(1),
@@ -92,11 +104,18 @@ export async function trainSarEncoder(
     images: config.images,
     ...sarOutput,
     regions: config.regions,
+    ...(config.losses && { lossWeights: config.losses }),
     weightDecay: config.weightDecay,
     gradientLimit: config.gradientLimit,
     threads: request.threads,
     pairsAt: async (step) =>
-      drawPairs(sources, config.side, config.images, { seed: config.seed, mean, deviation }, step),
+      drawPairs(
+        sources,
+        config.side,
+        config.images,
+        { seed: config.seed, mean, deviation, jitter: config.jitter ?? 0 },
+        step,
+      ),
     loop: {
       folder: request.out,
       steps: config.steps,

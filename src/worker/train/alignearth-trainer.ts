@@ -1,6 +1,12 @@
 import type { AttentionName } from '../net/attention.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
-import { alignmentFeeds, alignmentStepGraph, initialStudent, temperatureName } from './alignearth.ts';
+import {
+  type AlignmentWeights,
+  alignmentFeeds,
+  alignmentStepGraph,
+  initialStudent,
+  temperatureName,
+} from './alignearth.ts';
 import type { ClipGeometry } from './clip.ts';
 import { FrozenEncoder } from './frozen-encoder.ts';
 import { type LoopOptions, trainingLoop } from './loop.ts';
@@ -23,6 +29,7 @@ export interface AlignEarthRun {
   lastLayers: number;
   /** Regions a side of the token grid. */
   regions: number;
+  lossWeights?: AlignmentWeights;
   weightDecay: number;
   gradientLimit: number;
   threads: number;
@@ -46,7 +53,13 @@ export async function trainAlignEarth(run: AlignEarthRun): Promise<NamedWeights>
   const stepper = await Stepper.create(
     alignmentStepGraph(
       clip,
-      { images, attention: run.attention, lastLayers: run.lastLayers, regions },
+      {
+        images,
+        attention: run.attention,
+        lastLayers: run.lastLayers,
+        regions,
+        ...(run.lossWeights && { weights: run.lossWeights }),
+      },
       optimiser,
     ),
     await initialStudent(run.weights),

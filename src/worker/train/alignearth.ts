@@ -29,7 +29,18 @@ import { type StepGraph, stepGraph } from './step.ts';
 /** Name of the parameter log τ. */
 export const temperatureName = 'log_temperature';
 
-/** AlignEarth's losses (arXiv 2508.18067 §3.3), all weighted 1. */
+/** Weights of AlignEarth's three losses in their sum; all 1 in the paper. */
+export interface AlignmentWeights {
+  contrastive: number;
+  global: number;
+  /**
+   * An encoder whose tokens differ little in direction has small regional losses, and needs more weight here, or the
+   * contrastive loss alone decides where the student goes.
+   */
+  regional: number;
+}
+
+/** AlignEarth's losses (arXiv 2508.18067 §3.3). */
 export interface AlignmentLosses {
   /** Symmetric InfoNCE on CLS: the sum of both directions. */
   contrastive: Value;
@@ -37,6 +48,7 @@ export interface AlignmentLosses {
   global: Value;
   /** Mean of 1 - cos on means over regions of tokens. */
   regional: Value;
+  /** Their weighted sum. */
   total: Value;
 }
 
@@ -50,6 +62,7 @@ export function alignmentLosses(
   student: { cls: Value; tokens: Value },
   logTemperature: Value,
   regions: number,
+  weights: AlignmentWeights = { contrastive: 1, global: 1, regional: 1 },
 ): AlignmentLosses {
   const teacherCls = normaliseRows(graph, teacher.cls);
   const studentCls = normaliseRows(graph, student.cls);
@@ -66,7 +79,14 @@ export function alignmentLosses(
       normaliseRows(graph, regionMeans(graph, teacher.tokens, regions)),
     ),
   );
-  return { contrastive, global, regional, total: add(graph, add(graph, contrastive, global), regional) };
+  const weighted = (loss: Value, weight: number) =>
+    weight === 1 ? loss : multiply(graph, loss, graph.scalar(weight));
+  const total = add(
+    graph,
+    add(graph, weighted(contrastive, weights.contrastive), weighted(global, weights.global)),
+    weighted(regional, weights.regional),
+  );
+  return { contrastive, global, regional, total };
 }
 
 /** Cross-entropy of each row of `logits` `[B, B]` with its own column, mean over rows. */
@@ -102,6 +122,7 @@ export interface AlignmentOptions {
   lastLayers: number;
   /** Regions a side: 7 in the paper. */
   regions: number;
+  weights?: AlignmentWeights;
 }
 
 /**
@@ -111,7 +132,7 @@ export interface AlignmentOptions {
  */
 export function alignmentStepGraph(
   geometry: ClipGeometry,
-  { images, attention, lastLayers, regions }: AlignmentOptions,
+  { images, attention, lastLayers, regions, weights }: AlignmentOptions,
   optimiser: OptimiserOptions,
 ): StepGraph {
   const { vision, embedding, activation } = geometry;
@@ -134,6 +155,7 @@ export function alignmentStepGraph(
     student,
     parameters.tensor(temperatureName),
     regions,
+    weights,
   );
   return stepGraph(graph, parameters, total, { contrastive, global, regional }, optimiser);
 }

@@ -53,6 +53,45 @@ describe('pairs of pictures', () => {
     expect(different).toBe(8);
   });
 
+  it('change the level of the SAR picture alone, and only where asked to', async () => {
+    const sources = await readPairs(
+      [rasters(await grey('e.png', 90, 70), await grey('f.png', 90, 70))],
+      folder,
+    );
+    const plain = drawPairs(sources, 32, 3, drawing, 1);
+    const { optical, sar } = drawPairs(sources, 32, 3, { ...drawing, jitter: 1 }, 1);
+    expect(sar).not.toEqual(optical);
+    expect(Math.min(...sar)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...sar)).toBeLessThanOrEqual(255);
+    expect(optical.length).toBe(plain.optical.length);
+  });
+
+  it('keep to their part of the pictures', async () => {
+    const [width, height] = [80, 64];
+    // Left of column 56 black, right of it white.
+    const rgb = Uint8Array.from({ length: 3 * width * height }, (_, at) =>
+      Math.floor(at / 3) % width < 56 ? 0 : 255,
+    );
+    const file = path.join(folder, 'halves.png');
+    await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .png()
+      .toFile(file);
+    for (const [part, level] of [
+      [[0, 0, 0.7, 1], 0],
+      [[0.7, 0, 1, 1], 255],
+    ] as const) {
+      const sources = await readPairs(
+        [{ ...rasters(file, file), part: [...part] } as PairSourceConfig],
+        folder,
+      );
+      for (let step = 0; step < 6; step++)
+        expect(new Set(drawPairs(sources, 16, 2, drawing, step).sar)).toEqual(new Set([level]));
+    }
+    await expect(
+      readPairs([{ ...rasters(file, file), part: [0.5, 0, 0.5, 1] } as PairSourceConfig], folder),
+    ).rejects.toMatchObject({ code: 'config/field' });
+  });
+
   it('must have one size', async () => {
     const sources = readPairs([rasters(await grey('c.png', 90, 70), await grey('d.png', 91, 70))], folder);
     await expect(sources).rejects.toMatchObject({ code: 'dataset/size-mismatch' });
