@@ -5,6 +5,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
+import { exportJob } from '../jobs/export-job.ts';
 import { JobQueue, type JobRunner } from '../jobs/job-queue.ts';
 import { segmentJob } from '../jobs/segment-job.ts';
 import type { Home } from '../packs/home.ts';
@@ -206,7 +207,7 @@ export class Desktop {
 
   /** What the project's jobs are done by. */
   runners(store: ProjectStore): Record<string, JobRunner> {
-    return { segment: segmentJob(store) };
+    return { segment: segmentJob(store), export: exportJob(store) };
   }
 
   async #leave({ keepEmpty = false } = {}): Promise<void> {

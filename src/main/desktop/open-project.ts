@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { type Crs, crsFromEpsg, findEpsg } from '../../worker/raster/crs.ts';
+import { type Crs, findEpsg } from '../../worker/raster/crs.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { Json, ProjectStore, ProjectScene as StoredScene } from '../project/project-store.ts';
+import { crsOf, storedCrs, storedForm } from '../project/stored-crs.ts';
 import type { Box } from '../rpc/base.ts';
 import { layerClass } from '../rpc/layers.ts';
 import {
@@ -27,18 +28,6 @@ import { describeSystem, nameOfSystem } from './systems.ts';
 const screenPrefix = 'screen/';
 export const crsSetting = 'crs';
 const treeSetting = 'tree';
-
-const storedCrs = z.union([
-  z.object({ epsg: z.int() }),
-  z.object({ pixels: z.literal(true) }),
-  z.object({
-    name: z.string(),
-    kind: z.enum(['geographic', 'projected', 'other']),
-    proj4: z.string().nullable(),
-    wkt: z.string().nullable(),
-    metresPerUnit: z.number().positive(),
-  }),
-]);
 
 /** What the host keeps in a scene's `display`, beside what the screen keeps there. */
 const hostDisplay = z.object({
@@ -326,20 +315,4 @@ export function displayOf(scene: StoredScene): HostDisplay {
 
 function projectName(crs: Crs): string {
   return crs.epsg !== null && findEpsg(crs.epsg) !== null ? `EPSG:${crs.epsg}` : 'PROJECT';
-}
-
-/** A system as settings keep it. */
-export function storedForm(crs: Crs | null): z.output<typeof storedCrs> {
-  if (crs === null) return { pixels: true };
-  if (crs.epsg !== null && findEpsg(crs.epsg) !== null) return { epsg: crs.epsg };
-  const { name, kind, proj4, wkt, metresPerUnit } = crs;
-  return { name, kind, proj4, wkt, metresPerUnit };
-}
-
-/** What was stored, or null for none and for pixels. */
-export function crsOf(value: unknown): Crs | null {
-  const parsed = storedCrs.safeParse(value).data;
-  if (parsed === undefined || 'pixels' in parsed) return null;
-  if ('epsg' in parsed) return crsFromEpsg(parsed.epsg);
-  return { epsg: null, ...parsed };
 }

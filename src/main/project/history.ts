@@ -4,12 +4,17 @@ import { geometryColumn, quoteName, rtreeName } from './geopackage-schema.ts';
 import { refreshLayer } from './layer-extent.ts';
 import { type Cell, decodeRow, encodeRow } from './row-image.ts';
 
-/** Own tables whose rows may be changed with undo. */
+/** Tables besides the layers whose rows may be changed with undo. */
 const ownTables = new Set([
   'landscribe_scenes',
   'landscribe_prompts',
   'landscribe_views',
   'landscribe_settings',
+  'gpkg_contents',
+  'gpkg_geometry_columns',
+  'gpkg_ogr_contents',
+  'gpkg_metadata',
+  'layer_styles',
 ]);
 
 /** Steps kept for undo; beyond either bound the oldest go, but never the last. */

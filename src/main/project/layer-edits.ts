@@ -6,7 +6,7 @@ import { measureRings } from '../../worker/vector/measure-rings.ts';
 import { mergePolygons, soundPolygon } from '../../worker/vector/merge-polygons.ts';
 import { splitPolygon } from '../../worker/vector/split-polygon.ts';
 import { decodePolygon, PolygonEncoder } from './geopackage-geometry.ts';
-import { geometryColumn } from './geopackage-schema.ts';
+import { geometryColumn, keyColumn, quoteName } from './geopackage-schema.ts';
 import type { History, Recorder, Row } from './history.ts';
 import { readLayerCrs } from './layer-crs.ts';
 
@@ -124,6 +124,61 @@ export class LayerEdits {
     });
   }
 
+  /**
+   * Gives the layer's classes other names and colours, in what it was made of, in its styles and in its rows; `style` is
+   * what programs are to draw.
+   */
+  restyle(
+    table: string,
+    classes: readonly Pick<LayerClass, 'id' | 'name' | 'colour'>[],
+    style: { qml: string; sld: string },
+    label: string,
+  ): void {
+    const now = this.classes(table);
+    const next = now.map((entry) => ({ ...entry, ...classes.find(({ id }) => id === entry.id) }));
+    const database = this.#database;
+    this.#change(label, (recorder) => {
+      const metadata = database
+        .prepare(
+          `SELECT m.id, m.metadata FROM gpkg_metadata m JOIN gpkg_metadata_reference r ON r.md_file_id = m.id
+           WHERE r.table_name = ? AND m.md_standard_uri = 'urn:landscribe:provenance:1' ORDER BY m.id DESC`,
+        )
+        .get(table) as { id: number; metadata: string } | undefined;
+      const provenance =
+        metadata && z.record(z.string(), z.unknown()).safeParse(parseJson(metadata.metadata));
+      if (!metadata || !provenance?.success) throw noLayer(table);
+      recorder.update('gpkg_metadata', BigInt(metadata.id), {
+        metadata: JSON.stringify({ ...provenance.data, classes: next }),
+      });
+      const styles = database
+        .prepare('SELECT id FROM layer_styles WHERE f_table_name = ? AND useAsDefault = 1')
+        .pluck()
+        .all(table) as number[];
+      for (const id of styles)
+        recorder.update('layer_styles', BigInt(id), { styleQML: style.qml, styleSLD: style.sld });
+      for (const entry of next) {
+        if (now.find(({ id }) => id === entry.id)?.name === entry.name) continue;
+        const fids = database
+          .prepare(`SELECT ${quoteName(keyColumn)} FROM ${quoteName(table)} WHERE class_id = ?`)
+          .pluck()
+          .all(entry.id) as number[];
+        for (const fid of fids) recorder.update(table, BigInt(fid), { class_name: entry.name });
+      }
+    });
+  }
+
+  /** Takes the layer out of the file's tables of contents; undo brings it back, its rows wait for that. */
+  drop(table: string): void {
+    this.#change(`Remove ${table}`, (recorder) => {
+      this.#database
+        .prepare('INSERT OR REPLACE INTO landscribe_dropped_layers VALUES (?, ?)')
+        .run(table, Date.now());
+      recorder.remove('gpkg_geometry_columns', table);
+      recorder.remove('gpkg_ogr_contents', table);
+      if (!recorder.remove('gpkg_contents', table)) throw noLayer(table);
+    });
+  }
+
   #change<Result>(label: string, work: (recorder: Recorder) => Result): Result {
     return this.#write(() => this.#history.change(label, work), false);
   }
@@ -173,6 +228,10 @@ function number(cell: Row[string] | undefined): number {
 
 function noSuch(table: string, fid: number): Problem {
   return new Problem('edit/no-such-polygon', `${table} has no polygon ${fid}.`, 'Select again.');
+}
+
+function noLayer(table: string): Problem {
+  return new Problem('layer/missing', `There is no layer ${table} in this project.`, 'Reload the project.');
 }
 
 function parseJson(text: string): unknown {

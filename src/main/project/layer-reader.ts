@@ -196,7 +196,11 @@ export class LayerReader {
         .get(table),
     );
     if (known === undefined)
-      throw new Problem('layer/missing', `There is no layer ${table} in this project.`, 'Reload the project.');
+      throw new Problem(
+        'layer/missing',
+        `There is no layer ${table} in this project.`,
+        'Reload the project.',
+      );
   }
 
   #read<Result>(work: () => Result): Result {

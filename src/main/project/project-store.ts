@@ -32,7 +32,7 @@ import {
 import type { ProjectLock } from './project-lock.ts';
 import { checkProjectName, newestVersion, rasterFolder } from './project-schema.ts';
 import { sqliteProblem } from './sqlite-problem.ts';
-import { dropLayer, removeUnfinished } from './unfinished-layers.ts';
+import { dropLayer, removeDropped, removeUnfinished } from './unfinished-layers.ts';
 
 const json = z.record(z.string(), z.json());
 export type Json = z.infer<typeof json>;
@@ -211,6 +211,7 @@ export class ProjectStore {
         database.pragma('synchronous = FULL');
         database.pragma('foreign_keys = ON');
         notes.push(...removeUnfinished(database));
+        removeDropped(database);
       }
       const store = new ProjectStore(target, reading, lock, access, notes);
       if (lock) {
@@ -602,6 +603,7 @@ export class ProjectStore {
             copy.prepare('DELETE FROM landscribe_history').run();
             copy.prepare('DELETE FROM landscribe_history_rows').run();
             removeUnfinished(copy);
+            removeDropped(copy);
           })();
         } finally {
           copy.close();

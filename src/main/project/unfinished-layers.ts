@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { quoteName, rtreeName } from './geopackage-schema.ts';
+import { encodeRow } from './row-image.ts';
 
 /** What a killed run left: the rests of its layer. Returns what was done, in sentences. */
 export function removeUnfinished(database: Database.Database): string[] {
@@ -9,6 +10,28 @@ export function removeUnfinished(database: Database.Database): string[] {
     .all() as string[];
   for (const table of tables) database.transaction(() => dropLayer(database, table))();
   return tables.map((table) => `The unfinished layer ${table} was removed.`);
+}
+
+/**
+ * Takes the tables of dropped layers away for good, once no step of undo can bring them back. A layer that is dropped
+ * only leaves the tables by which programs find it.
+ */
+export function removeDropped(database: Database.Database): void {
+  const tables = database
+    .prepare('SELECT table_name FROM landscribe_dropped_layers')
+    .pluck()
+    .all() as string[];
+  const isListed = database.prepare('SELECT 1 FROM gpkg_contents WHERE table_name = ?');
+  const isRemembered = database.prepare(
+    "SELECT 1 FROM landscribe_history_rows WHERE table_name = 'gpkg_contents' AND key = ?",
+  );
+  for (const table of tables) {
+    if (isRemembered.get(encodeRow([table]))) continue;
+    database.transaction(() => {
+      if (!isListed.get(table)) dropLayer(database, table);
+      database.prepare('DELETE FROM landscribe_dropped_layers WHERE table_name = ?').run(table);
+    })();
+  }
 }
 
 /** Removes a layer of ours and everything that stands for it in the standard's tables. */

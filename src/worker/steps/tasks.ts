@@ -11,6 +11,7 @@ import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
+import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
 import type { TraceRequest } from './trace-map.ts';
@@ -37,6 +38,7 @@ export interface Tasks {
   compareMaps: { request: CompareMapsRequest; piece: never; reply: Scores };
   train: { request: TrainRequest; piece: never; reply: string[] };
   picture: { request: PictureRequest; piece: never; reply: null };
+  simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
 }
 
 type Runners = {
@@ -108,6 +110,12 @@ const runners: Runners = {
   async train(request, context) {
     const { train } = await import('./train.ts');
     return { reply: await train(request, context) };
+  },
+  async simplifyPolygons(request, context) {
+    const { simplifyBatch } = await import('./simplify-batch.ts');
+    const { batchBuffers } = await import('./feature-batch.ts');
+    const reply = simplifyBatch(request, context);
+    return { reply, transfer: batchBuffers(reply) };
   },
   async picture(request, context) {
     const { pictureResult } = await import('./picture-result.ts');

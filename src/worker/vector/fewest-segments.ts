@@ -12,8 +12,8 @@ export class FewestSegments {
   private from = new Int32Array(1 << 10);
 
   mark(
-    x: Int16Array,
-    y: Int16Array,
+    x: Int16Array | Float64Array,
+    y: Int16Array | Float64Array,
     first: number,
     last: number,
     tolerance: number,
@@ -83,8 +83,8 @@ export class FewestSegments {
 
 /** Sum of squared distances of the corners between from the segment; infinite where one is beyond the limit. */
 export function squaredDistances(
-  x: Int16Array,
-  y: Int16Array,
+  x: Int16Array | Float64Array,
+  y: Int16Array | Float64Array,
   from: number,
   to: number,
   squaredLimit: number,

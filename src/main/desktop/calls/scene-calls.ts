@@ -1,6 +1,7 @@
 import { Problem } from '../../../worker/report/problem.ts';
+import { storedForm } from '../../project/stored-crs.ts';
 import type { Desktop } from '../desktop.ts';
-import { displayOf, storedForm } from '../open-project.ts';
+import { displayOf } from '../open-project.ts';
 import { sceneInfoOf } from '../raster-facts.ts';
 import { systemNamed } from '../systems.ts';
 import { calls } from './base.ts';
