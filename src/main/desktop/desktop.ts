@@ -12,6 +12,8 @@ import type { Home } from '../packs/home.ts';
 import { rasterFolder } from '../project/project-schema.ts';
 import { ProjectStore } from '../project/project-store.ts';
 import { preset } from '../rpc/prompts.ts';
+import type { LivePicture } from '../rpc/runs.ts';
+import type { RunPicture } from '../run/segment.ts';
 import { openTileHost, type TileHost } from '../tiles/tile-host.ts';
 import { type AllowedPaths, isInside } from './allowed-paths.ts';
 import { DefaultStyles } from './default-styles.ts';
@@ -21,6 +23,7 @@ import { LivePictures } from './live-pictures.ts';
 import { OpenProject } from './open-project.ts';
 import { OverviewBuilder } from './overviews.ts';
 import { RasterFactsCache } from './raster-facts.ts';
+import { nameOfSystem } from './systems.ts';
 import { UserFile } from './user-files.ts';
 
 export interface DesktopOptions {
@@ -207,7 +210,37 @@ export class Desktop {
 
   /** What the project's jobs are done by. */
   runners(store: ProjectStore): Record<string, JobRunner> {
-    return { segment: segmentJob(store), export: exportJob(store) };
+    return {
+      segment: segmentJob(store, undefined, (job) => this.#runPicture(job)),
+      export: exportJob(store),
+    };
+  }
+
+  /** Finished strips of a job's run, drawn as they come. */
+  #runPicture(job: number): RunPicture {
+    const id = `job-${job}-${randomBytes(4).toString('hex')}`;
+    let about: Pick<LivePicture, 'crs' | 'transform' | 'classes'> | null = null;
+    return {
+      longestSide: 2048,
+      begin: ({ width, height, transform, crs }, classes) => {
+        const pixels = width * height;
+        this.pictures.set(id, {
+          width,
+          height,
+          classes: new Uint8Array(pixels),
+          confidence: new Uint8Array(pixels),
+        });
+        about = {
+          crs: nameOfSystem(crs, this.open?.crs() ?? null),
+          transform: [...transform],
+          classes: classes.map((entry) => ({ id: entry.id, name: entry.name, colour: entry.colour })),
+        };
+      },
+      add: (part) => {
+        if (!about || !this.pictures.add(id, part)) return;
+        this.#feed?.showPicture(job, this.pictures.describe(id, about));
+      },
+    };
   }
 
   async #leave({ keepEmpty = false } = {}): Promise<void> {

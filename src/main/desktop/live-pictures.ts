@@ -1,3 +1,4 @@
+import type { PicturePart } from '../../worker/steps/reduce-strip.ts';
 import type { LivePicture } from '../rpc/runs.ts';
 
 /** A picture that grows: two bytes a pixel, class (0: none yet) and confidence in 1/255. */
@@ -34,15 +35,20 @@ export class LivePictures {
     }
   }
 
-  get(id: string): GrowingPicture | null {
-    return this.#kept.get(id)?.picture ?? null;
-  }
-
-  /** The picture has changed in place; returns its revision. */
-  grew(id: string): number {
+  /** Puts a part into its place; false for an unknown picture. */
+  add(id: string, { column, row, width, height, classes, confidence }: PicturePart): boolean {
     const kept = this.#kept.get(id);
-    if (!kept) return 0;
-    return ++kept.revision;
+    if (!kept) return false;
+    const { picture } = kept;
+    const rows = Math.min(height, picture.height - row);
+    const span = Math.min(width, picture.width - column);
+    for (let y = 0; y < rows; y++) {
+      const to = (row + y) * picture.width + column;
+      picture.classes.set(classes.subarray(y * width, y * width + span), to);
+      picture.confidence.set(confidence.subarray(y * width, y * width + span), to);
+    }
+    kept.revision++;
+    return true;
   }
 
   /** What the contract says of it. */

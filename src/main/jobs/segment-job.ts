@@ -7,7 +7,7 @@ import { Problem, throwIfCancelled } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { LayerFile } from '../project/layer-file.ts';
 import type { ProjectStore } from '../project/project-store.ts';
-import { type RunOptions, runSegment, type SegmentSummary } from '../run/segment.ts';
+import { type RunPicture, runSegment, type SegmentOptions, type SegmentSummary } from '../run/segment.ts';
 import type { SegmentInput } from '../run/segment-request.ts';
 import type { JobRunner } from './job-queue.ts';
 
@@ -22,14 +22,18 @@ export type SegmentJobRequest = {
   settings: Omit<SegmentInput, 'scene' | 'out' | 'formats' | 'overwrite'>;
 };
 
-export type Segment = (input: SegmentInput, options: RunOptions) => Promise<SegmentSummary>;
+export type Segment = (input: SegmentInput, options: SegmentOptions) => Promise<SegmentSummary>;
 
 /**
  * Segments a scene into the project: rasters go to the folder beside it, polygons become a layer. Wherever an earlier
  * program ended, it goes on: strips are kept by the run, finished files are taken over, and a layer that is in the
- * project is not made twice.
+ * project is not made twice. `pictureOf` is told of finished strips.
  */
-export function segmentJob(store: ProjectStore, segment: Segment = runSegment): JobRunner {
+export function segmentJob(
+  store: ProjectStore,
+  segment: Segment = runSegment,
+  pictureOf?: (job: number) => RunPicture,
+): JobRunner {
   return async (input, context) => {
     const parsed = request.safeParse(input);
     if (!parsed.success)
@@ -64,7 +68,12 @@ export function segmentJob(store: ProjectStore, segment: Segment = runSegment): 
       }
       // What the settings may hold is checked by the run.
       const asked = { ...settings, scene: scene.path, out, formats: ['gpkg', 'tif'], overwrite: false };
-      summary = await segment(asked as unknown as SegmentInput, { signal, onProgress, onNote });
+      summary = await segment(asked as unknown as SegmentInput, {
+        signal,
+        onProgress,
+        onNote,
+        picture: pictureOf?.(context.id),
+      });
     }
     const source = new LayerFile(files.layer);
     const filler = store.addLayer({ ...source.description, name: layer });

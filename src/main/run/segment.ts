@@ -1,13 +1,16 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
+import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
 import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
+import type { Grid } from '../../worker/raster/grid.ts';
 import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
 import { unpackFeatures } from '../../worker/steps/feature-batch.ts';
+import { type PicturePart, reducedGrid } from '../../worker/steps/reduce-strip.ts';
 import type { PolygonFeature } from '../../worker/vector/feature.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { Lanes } from '../engine/lanes.ts';
@@ -33,6 +36,19 @@ export interface RunOptions {
   onProgress?: ReportProgress | undefined;
   /** A sentence for the person who watches. */
   onNote?: ((text: string) => void) | undefined;
+}
+
+export interface SegmentOptions extends RunOptions {
+  /** Is told of finished strips, as a picture that grows. */
+  picture?: RunPicture | undefined;
+}
+
+/** Somebody who watches a run's map appear. */
+export interface RunPicture {
+  /** Pixels along the picture's longest side, at most. */
+  longestSide: number;
+  begin(grid: Grid, classes: readonly ClassEntry[]): void;
+  add(part: PicturePart): void;
 }
 
 /** What a run made: the object of `--json`. */
@@ -116,7 +132,7 @@ export function scoringOf(request: SegmentRequest, pack: Pack) {
 }
 
 /** Segments a scene from file to files. Throws `Problem`; leaves no output on failure, and what can be resumed beside it. */
-export async function runSegment(input: SegmentInput, options: RunOptions = {}): Promise<SegmentSummary> {
+export async function runSegment(input: SegmentInput, options: SegmentOptions = {}): Promise<SegmentSummary> {
   const started = performance.now();
   const checked = checkSegmentRequest(input);
   const request = { ...checked, pack: await packFolder(checked.pack) };
@@ -203,7 +219,7 @@ async function classify(
   words: string[],
   memory: MemoryPlan,
   { lanes: laneCount, threadsPerLane }: LanePlan,
-  { signal, onProgress, onNote }: RunOptions,
+  { signal, onProgress, onNote, picture }: SegmentOptions,
 ): Promise<ConductReply> {
   const channels = Array.from({ length: laneCount }, () => new MessageChannel());
   const ports = channels.map(({ port1 }) => port1);
@@ -264,6 +280,7 @@ async function classify(
         resume: request.overwrite ? 'replace' : 'continue',
         cacheBytes: memory.cacheBytes,
         memoryBytes: memory.stitchBytes,
+        pictureSide: picture?.longestSide ?? null,
         features: request.features,
         lanes: ports,
       },
@@ -275,7 +292,11 @@ async function classify(
         },
         async onPiece(piece: ConductPiece) {
           if (piece.kind === 'lanes-wanted') startLanes(piece);
+          else if (piece.kind === 'strip') picture?.add(piece.part);
           else {
+            const { header, region } = piece;
+            if (picture)
+              picture.begin(reducedGrid(header.grid, region, picture.longestSide), request.classes);
             onNote?.(piece.reason);
             const bytes = request.classes.length > 255 ? 2 : 1;
             const warning = await diskWarning(plan, piece.pixels, bytes);

@@ -5,6 +5,7 @@ import { FeatureReader } from '../features/feature-store.ts';
 import type { Precision } from '../features/window-codec.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import { type Extent, extentWindow } from '../raster/extent.ts';
+import type { Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { SceneHeader } from '../scene/scene.ts';
@@ -12,8 +13,9 @@ import { planWindows, windowNumber } from '../tile/plan.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
+import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
 import { RemoteScorer } from './remote-lane.ts';
-import { type SegmentSceneResult, segmentScene } from './segment.ts';
+import { type FinishedStrip, type SegmentSceneResult, segmentScene } from './segment.ts';
 import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -50,6 +52,8 @@ export interface ConductRequest {
   /** Bytes of decoded blocks, and for stitching. */
   cacheBytes: number;
   memoryBytes: number;
+  /** Longest side, pixels, of the picture whose parts tell of finished strips; null: none are sent. */
+  pictureSide: number | null;
   /** Folder of stored features that take the encoder's place; null: windows are encoded. */
   features: string | null;
   /** One end of each lane's channel; the other ends' threads need not run before `lanes-wanted`. */
@@ -58,9 +62,11 @@ export interface ConductRequest {
 
 export type ConductPiece =
   /** The scene is open and the settings hold. */
-  | { kind: 'prepared'; header: SceneHeader; pixels: number; reason: string }
+  | { kind: 'prepared'; header: SceneHeader; region: Window; pixels: number; reason: string }
   /** A window waits to be scored. Does not come where an earlier run left nothing to do. `stored`: of the features. */
-  | { kind: 'lanes-wanted'; stored: { precision: Precision; store: string } | null };
+  | { kind: 'lanes-wanted'; stored: { precision: Precision; store: string } | null }
+  /** A finished strip, reduced. */
+  | { kind: 'strip'; part: PicturePart };
 
 export interface ConductReply extends SegmentSceneResult {
   header: SceneHeader;
@@ -76,7 +82,11 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   let features: FeatureReader | null = null;
   try {
     const { header } = scene;
-    const region = request.extent === null ? null : extentWindow(header.grid, request.extent);
+    const { width, height } = header.grid;
+    const region =
+      request.extent === null
+        ? { column: 0, row: 0, width, height }
+        : extentWindow(header.grid, request.extent);
     const workingGrid = chooseWorkingGrid(
       header.grid,
       header.groundSampleDistance,
@@ -87,7 +97,8 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     await context.emit({
       kind: 'prepared',
       header,
-      pixels: region ? region.width * region.height : header.grid.width * header.grid.height,
+      region,
+      pixels: region.width * region.height,
       reason: workingGrid.reason,
     } satisfies ConductPiece);
     const { bands, stretch, working, sceneFingerprint } = await prepareScene(
@@ -122,7 +133,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         bands: bands.map((band) => band + 1),
         stretch,
         workingResolution: workingGrid.resolution,
-        extent: region,
+        extent: request.extent === null ? null : region,
         ...request.recorded,
       },
     };
@@ -150,7 +161,8 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       scorers,
       window: request.window,
       stride: request.stride,
-      extent: region,
+      extent: request.extent === null ? null : region,
+      ...(request.pictureSide !== null && { onStrip: teller(region, request.pictureSide, context) }),
       rule,
       provenance,
       identity: { ...request.scoring, stretch, level: working.level },
@@ -166,6 +178,18 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     await features?.close();
     await scene.close();
   }
+}
+
+/** Sends each strip on, reduced to a picture of the region. */
+function teller(region: Window, longest: number, context: TaskContext) {
+  const factor = reductionFor(region.width, region.height, longest);
+  return async (strip: FinishedStrip): Promise<void> => {
+    const part = reduceStrip(strip, factor);
+    // A cancelled run's last strip is kept, but nobody waits to see it.
+    if (!part || context.signal.aborted) return;
+    const piece: ConductPiece = { kind: 'strip', part };
+    await context.emit(piece, [part.classes.buffer, part.confidence.buffer]).catch(() => {});
+  };
 }
 
 /** Throws where the stored windows were not made of the pixels that this run reads. */

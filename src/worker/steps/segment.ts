@@ -64,8 +64,16 @@ export interface SegmentSceneRequest {
   panelColumns?: number;
   /** Pixels along an output tile's side, a multiple of 16; default 256. */
   tileSize?: number;
+  /** Told of every finished strip; its arrays are used again when the promise is fulfilled. */
+  onStrip?: (strip: FinishedStrip) => Promise<void>;
   signal?: AbortSignal;
   report?: ReportProgress;
+}
+
+/** Decided rows, `[height · width]`, at their place in the outputs. */
+export interface FinishedStrip extends Window {
+  classes: Uint8Array | Uint16Array;
+  confidence: Uint8Array;
 }
 
 export interface SegmentSceneResult {
@@ -488,6 +496,7 @@ class StripBuffer {
     await confidenceWriter.commitStrip(note);
     await classMap.commitStrip(note);
     this.#onStrip(counts);
+    await this.#request.onStrip?.({ column, row: firstRow, width, height: rows, classes, confidence });
   }
 
   /** A working pixel may hold measurement where one of its scene pixels does not: the scene's own mask decides. */
