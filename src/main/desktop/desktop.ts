@@ -22,7 +22,9 @@ import { JobFeed } from './job-feed.ts';
 import { LivePictures } from './live-pictures.ts';
 import { OpenProject } from './open-project.ts';
 import { OverviewBuilder } from './overviews.ts';
+import { Previews } from './previews.ts';
 import { RasterFactsCache } from './raster-facts.ts';
+import { Speeds } from './speeds.ts';
 import { nameOfSystem } from './systems.ts';
 import { UserFile } from './user-files.ts';
 
@@ -48,7 +50,9 @@ export class Desktop {
   readonly facts = new RasterFactsCache();
   readonly styles: DefaultStyles;
   readonly tiles: TileHost;
+  readonly speeds: Speeds;
   readonly pictures = new LivePictures();
+  readonly previews = new Previews(this.pictures);
   readonly recent: UserFile<typeof recentList>;
   readonly presets: UserFile<typeof presetList>;
   #project: OpenProject | null = null;
@@ -66,6 +70,7 @@ export class Desktop {
     this.allowed = allowed;
     this.recent = new UserFile(path.join(home.folder, 'recent.json'), recentList, []);
     this.presets = new UserFile(path.join(home.folder, 'presets.json'), presetList, []);
+    this.speeds = new Speeds(home);
     this.tiles = openTileHost({
       cacheBytes: 128 << 20,
       threads: Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
@@ -176,6 +181,7 @@ export class Desktop {
 
   async close(): Promise<void> {
     await this.closeProject();
+    await this.previews.close();
     await this.tiles.close();
   }
 

@@ -110,6 +110,18 @@ export function laneBytes(pack: Pack, request: SegmentRequest, words: number, en
   return weights * 2 + activations + 150 * megabyte;
 }
 
+/** The inference sessions that a run will have. */
+export function lanesOf(request: SegmentRequest, pack: Pack): LanePlan {
+  const words = request.classes.reduce((sum, entry) => sum + entry.words.length, 0);
+  return planLanes(
+    request.threads,
+    request.memory,
+    planMemory(request.memory).reservedBytes,
+    laneBytes(pack, request, words, 'vision'),
+    request.provider,
+  );
+}
+
 /** Settings of the scorers with the pack's own where the request leaves them open. Throws `Problem`. */
 export function scoringOf(request: SegmentRequest, pack: Pack) {
   const { encoders, upsampler, name } = pack.manifest;
@@ -151,13 +163,7 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
   await lockPartial(plan);
   const words = request.classes.flatMap((entry) => entry.words);
   const memory = planMemory(request.memory);
-  const lanePlan = planLanes(
-    request.threads,
-    request.memory,
-    memory.reservedBytes,
-    laneBytes(pack, request, words.length, 'vision'),
-    request.provider,
-  );
+  const lanePlan = lanesOf(request, pack);
   const notes: string[] = [];
   const note = (text: string) => {
     notes.push(text);

@@ -11,6 +11,13 @@ export interface SessionOptions {
   threads: number;
 }
 
+/** Providers that this build of the runtime has; whether the machine has what they need shows when one is used. */
+export function builtInProviders(): Provider[] {
+  const all: readonly Provider[] = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'];
+  const names = ort.listSupportedBackends().map(({ name }) => name);
+  return all.filter((provider) => names.includes(provider));
+}
+
 /** An array going in or coming out of a graph. */
 export interface Tensor {
   values: Float32Array | BigInt64Array;

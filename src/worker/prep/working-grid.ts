@@ -68,6 +68,11 @@ export function chooseWorkingGrid(
   );
 }
 
+/** The working grid of `scale` scene pixels a working pixel, for pictures that may be coarser than a run. */
+export function coarserGrid(grid: Grid, groundSampleDistance: number | null, scale: number): WorkingGrid {
+  return scaled(grid, scale, groundSampleDistance, 'coarser, for a preview of so much');
+}
+
 function snapped(scale: number): number {
   for (const whole of [Math.round(scale), 1 / Math.round(1 / scale)]) {
     if (whole > 0 && Number.isFinite(whole) && Math.abs(scale / whole - 1) <= snap) return whole;

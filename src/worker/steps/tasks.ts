@@ -1,5 +1,6 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import type { Scores } from '../evaluate/confusion.ts';
+import type { Provider } from '../infer/session.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
 import type { BuildPackRequest } from './build-pack.ts';
@@ -9,8 +10,10 @@ import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
+import type { SpeedRequest } from './measure-speed.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
+import type { PreviewRegionReply, PreviewRegionRequest } from './preview-region.ts';
 import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
@@ -38,6 +41,9 @@ export interface Tasks {
   compareMaps: { request: CompareMapsRequest; piece: never; reply: Scores };
   train: { request: TrainRequest; piece: never; reply: string[] };
   picture: { request: PictureRequest; piece: never; reply: null };
+  previewRegion: { request: PreviewRegionRequest; piece: never; reply: PreviewRegionReply };
+  measureSpeed: { request: SpeedRequest; piece: never; reply: number };
+  builtInProviders: { request: null; piece: never; reply: Provider[] };
   simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
 }
 
@@ -110,6 +116,19 @@ const runners: Runners = {
   async train(request, context) {
     const { train } = await import('./train.ts');
     return { reply: await train(request, context) };
+  },
+  async previewRegion(request, context) {
+    const { previewRegion } = await import('./preview-region.ts');
+    const reply = await previewRegion(request, context);
+    return { reply, transfer: [reply.classes.buffer, reply.confidence.buffer] };
+  },
+  async measureSpeed(request, context) {
+    const { measureSpeed } = await import('./measure-speed.ts');
+    return { reply: await measureSpeed(request, context.signal) };
+  },
+  async builtInProviders() {
+    const { builtInProviders } = await import('../infer/session.ts');
+    return { reply: builtInProviders() };
   },
   async simplifyPolygons(request, context) {
     const { simplifyBatch } = await import('./simplify-batch.ts');

@@ -1,23 +1,35 @@
+import { availableParallelism } from 'node:os';
+import type { RunSettings } from '../../rpc/runs.ts';
 import type { Desktop } from '../desktop.ts';
+import { estimateRun } from '../estimate.ts';
 import { runSettingsFor } from '../run-settings.ts';
 import { calls } from './base.ts';
-import { notReady } from './scene-calls.ts';
 
 export function runCalls(desktop: Desktop) {
-  const later = () => {
-    throw notReady();
+  const prepared = async (sceneId: number, settings: RunSettings) => {
+    const { project } = desktop;
+    const facts = await project.sceneFacts(project.scene(sceneId));
+    return { facts, request: await runSettingsFor(settings, facts, project.crs(), desktop.home) };
   };
   return {
-    providers: calls.runs.providers.handler(later),
-    measure: calls.runs.measure.handler(later),
-    estimate: calls.runs.estimate.handler(later),
+    providers: calls.runs.providers.handler(({ input }) => desktop.speeds.providers(input.pack)),
+    measure: calls.runs.measure.handler(({ input, signal }) =>
+      desktop.speeds.measure(input.pack, input.provider, signal),
+    ),
+    estimate: calls.runs.estimate.handler(async ({ input }) => {
+      const { facts, request } = await prepared(input.sceneId, input.settings);
+      const speed = await desktop.speeds.of(input.settings.pack, input.settings.provider);
+      return estimateRun(request, facts, speed, availableParallelism());
+    }),
     start: calls.runs.start.handler(async ({ input }) => {
-      const { sceneId, name, settings } = input;
-      const { project } = desktop;
-      const facts = await project.sceneFacts(project.scene(sceneId));
-      const request = await runSettingsFor(settings, facts, project.crs(), desktop.home);
+      const { request } = await prepared(input.sceneId, input.settings);
+      const { sceneId, name } = input;
       return { jobId: desktop.jobs.queue.add('segment', { sceneId, layer: name, settings: request }) };
     }),
-    preview: calls.runs.preview.handler(later),
+    preview: calls.runs.preview.handler(async ({ input, signal }) => {
+      const { facts, request } = await prepared(input.sceneId, input.settings);
+      const { path, asCrs } = facts;
+      return desktop.previews.draw(input.sceneId, path, request, asCrs, desktop.project.crs(), signal);
+    }),
   };
 }
