@@ -41,6 +41,8 @@ export interface TileRequest {
   format?: TileFormat;
 }
 
+/** Milliseconds without a tile before overviews go on: whoever pans asks for the next ones soon. */
+const quiet = 60;
 /** Largest side of a picture that is no tile: for a preview, a thumbnail or print. */
 const largestPicture = 4096;
 
@@ -67,6 +69,8 @@ export class TileRenderer {
   readonly #building = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
   #drawings = 0;
+  /** When a tile was last finished. */
+  #drawnAt = Number.NEGATIVE_INFINITY;
   #idle: (() => void)[] = [];
 
   constructor(options: TileRendererOptions) {
@@ -237,14 +241,23 @@ export class TileRenderer {
       return await work();
     } finally {
       this.#drawings--;
+      this.#drawnAt = performance.now();
       if (this.#drawings === 0) for (const wake of this.#idle.splice(0)) wake();
     }
   }
 
-  #rest(): Promise<void> {
+  async #rest(): Promise<void> {
     // Also lets requests that have arrived begin before the next piece of work.
-    if (this.#drawings === 0) return new Promise((resolve) => setImmediate(resolve));
-    return new Promise((resolve) => this.#idle.push(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (;;) {
+      if (this.#drawings > 0) {
+        await new Promise<void>((resolve) => this.#idle.push(resolve));
+        continue;
+      }
+      const left = this.#drawnAt + quiet - performance.now();
+      if (left <= 0) return;
+      await new Promise((resolve) => setTimeout(resolve, left));
+    }
   }
 
   async #use<Result>(
