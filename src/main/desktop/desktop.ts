@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { exportJob } from '../jobs/export-job.ts';
+import { installJob } from '../jobs/install-job.ts';
 import { JobQueue, type JobRunner } from '../jobs/job-queue.ts';
 import { segmentJob } from '../jobs/segment-job.ts';
 import type { Home } from '../packs/home.ts';
@@ -219,6 +220,7 @@ export class Desktop {
     return {
       segment: segmentJob(store, undefined, (job) => this.#runPicture(job)),
       export: exportJob(store),
+      install: installJob(this.home, () => this.changed()),
     };
   }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Crs } from '../../worker/raster/crs.ts';
 import { type Affine, applyAffine } from '../../worker/raster/grid.ts';
 import { openScene } from '../../worker/scene/open-scene.ts';
+import type { BandHeader } from '../../worker/scene/scene.ts';
 import { describeHeader } from '../../worker/steps/info.ts';
 import type { SceneInfo } from '../rpc/scenes.ts';
 import { nameOfSystem } from './systems.ts';
@@ -18,6 +19,7 @@ export interface RasterFacts {
   width: number;
   height: number;
   transform: Affine;
+  bands: BandHeader[];
   info: Omit<SceneInfo, 'crs' | 'crsName'>;
 }
 
@@ -47,6 +49,7 @@ export async function readRasterFacts(file: string, signal?: AbortSignal): Promi
       width,
       height,
       transform,
+      bands,
       info: {
         ...described,
         transform: [...transform],
