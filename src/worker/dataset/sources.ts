@@ -10,7 +10,7 @@ import { openScene } from '../scene/open-scene.ts';
 import { kind } from '../synthetic/classes.ts';
 import { generateScene } from '../synthetic/generate-scene.ts';
 import { Random } from '../synthetic/random.ts';
-import { randomStyle } from '../synthetic/style.ts';
+import { randomStyle, type Style } from '../synthetic/style.ts';
 import { checkLegend, type LegendEntry, legendValues } from './legend.ts';
 import { type LabelledPicture, pictureOf } from './picture.ts';
 
@@ -45,6 +45,8 @@ export type SourceConfig =
       size: number;
       /** Share of scenes with large industrial districts, 0 to 1. */
       industry?: number;
+      /** Share of the others that are open country with lakes, meadows and hardly a house, 0 to 1. */
+      rural?: number;
       /** Least and most metres per pixel. */
       resolution: [number, number];
     });
@@ -305,12 +307,28 @@ function syntheticPicture(
   const usual = randomStyle(seed);
   const style = random.chance(config.industry ?? 0)
     ? { ...usual, industrial: random.range(0.3, 0.6), residential: random.range(0, 0.2) }
-    : usual;
+    : // Nothing is drawn for recipes without it, whose scenes stay the same.
+      config.rural !== undefined && random.chance(config.rural)
+      ? openCountry(usual, random)
+      : usual;
   const scene = generateScene({ seed, width: size, height: size, resolution, style });
   const rgb = new Uint8Array(size * size * 3);
   for (let band = 0; band < 3; band++)
     for (let at = 0; at < size * size; at++) rgb[at * 3 + band] = scene.pixels[band * size * size + at]!;
   return pictureOf(`synthetic scene ${seed}`, size, size, rgb, scene.kinds);
+}
+
+function openCountry(style: Style, random: Random): Style {
+  return {
+    ...style,
+    climate: 'temperate',
+    season: random.pick(['spring', 'summer', 'summer', 'autumn']),
+    residential: random.range(0, 0.06),
+    industrial: 0,
+    forest: random.range(0, 0.12),
+    open: random.range(0.2, 0.5),
+    water: random.pick(['lake', 'lake', 'both']),
+  };
 }
 
 function pixelWeights(config: SourceConfig, pictures: readonly LabelledPicture[]): Float32Array {

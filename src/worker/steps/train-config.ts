@@ -47,6 +47,7 @@ export const sourceSchema = z.discriminatedUnion('kind', [
     scenes: whole,
     size: whole.min(64).max(4096),
     industry: z.number().min(0).max(1).optional(),
+    rural: z.number().min(0).max(1).optional(),
     resolution: pair,
   }),
 ]);
