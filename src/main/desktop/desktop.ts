@@ -59,6 +59,7 @@ export class Desktop {
   #project: OpenProject | null = null;
   #feed: JobFeed | null = null;
   #overviews: OverviewBuilder | null = null;
+  readonly #openListeners = new Set<(file: string | null) => void>();
   #revision = 1;
   #dataVersion = 0;
   #watch: NodeJS.Timeout | null = null;
@@ -105,6 +106,11 @@ export class Desktop {
     if (!this.#feed)
       throw new Problem('project/none', 'No project is open.', 'Open a project or a scene first.');
     return this.#feed;
+  }
+
+  /** Calls `listener` with the path of whatever project is open from now on, null for none. */
+  onOpen(listener: (file: string | null) => void): void {
+    this.#openListeners.add(listener);
   }
 
   /** The project has changed: screens ask again. */
@@ -205,6 +211,7 @@ export class Desktop {
     });
     this.#feed = new JobFeed(queue, this.hub, () => this.changed());
     this.changed();
+    for (const listener of this.#openListeners) listener(store.path);
     for (const note of store.notes) this.hub.note('info', note);
     if (store.access.mode === 'write') queue.start();
     this.#watch = setInterval(() => this.#lookForChanges(), watchEvery);
@@ -265,6 +272,7 @@ export class Desktop {
       store.layers().length === 0 &&
       store.nextSteps().undo === null;
     this.#project = null;
+    for (const listener of this.#openListeners) listener(null);
     this.#feed = null;
     await this.tiles.forget(store.path);
     store.close();

@@ -6,8 +6,8 @@ import type { Host } from '../../main/rpc/contract.ts';
 
 /** What the desktop's preload script offers; absent in the browser door. */
 export interface DesktopBridge {
-  /** A port to the host, new for every call: the old one dies with its host. */
-  connect(): Promise<MessagePort>;
+  /** Asks for a port to the host, new every time: it comes as a message of the window, for ports do not pass a bridge. */
+  requestPort(): void;
   /** The system's own dialog; null when dismissed. */
   chooseFiles(request: {
     kind: 'open' | 'save';
@@ -37,7 +37,7 @@ let link: Link | null = null;
 /** Connects; resolves with what to call to be told of the end. */
 export async function connect(): Promise<{ ended: Promise<void> }> {
   if (bridge) {
-    const port = await bridge.connect();
+    const port = await portFrom(bridge);
     link = new PortLink({ port });
     port.start();
     return { ended: new Promise((resolve) => bridge.onHostEnded(resolve)) };
@@ -48,7 +48,22 @@ export async function connect(): Promise<{ ended: Promise<void> }> {
     socket.addEventListener('error', () => reject(new Error('no connection')), { once: true });
   });
   link = new SocketLink({ websocket: socket });
-  return { ended: new Promise((resolve) => socket.addEventListener('close', () => resolve(), { once: true })) };
+  return {
+    ended: new Promise((resolve) => socket.addEventListener('close', () => resolve(), { once: true })),
+  };
+}
+
+function portFrom(desktop: DesktopBridge): Promise<MessagePort> {
+  return new Promise((resolve) => {
+    const onMessage = (event: MessageEvent) => {
+      const [port] = event.ports;
+      if (event.source !== window || event.data !== 'landscribe-port' || !port) return;
+      window.removeEventListener('message', onMessage);
+      resolve(port);
+    };
+    window.addEventListener('message', onMessage);
+    desktop.requestPort();
+  });
 }
 
 /** The host: every call of the contract. */

@@ -1,0 +1,4 @@
+import { startShell } from './shell/shell.ts';
+
+// Electron's own entry: everything it can do is in the shell.
+startShell();
