@@ -167,6 +167,18 @@ export class LayerEdits {
     });
   }
 
+  /** What the layer is called, here and in other programs; its table keeps its name. */
+  rename(table: string, name: string): void {
+    const taken = this.#database
+      .prepare('SELECT 1 FROM gpkg_contents WHERE lower(identifier) = lower(?) AND table_name <> ?')
+      .get(name, table);
+    if (taken)
+      throw new Problem('edit/name-taken', `There is a layer ${name} already.`, 'Choose another name.');
+    this.#change(`Rename to ${name}`, (recorder) => {
+      if (!recorder.update('gpkg_contents', table, { identifier: name })) throw noLayer(table);
+    });
+  }
+
   /** Takes the layer out of the file's tables of contents; undo brings it back, its rows wait for that. */
   drop(table: string): void {
     this.#change(`Remove ${table}`, (recorder) => {

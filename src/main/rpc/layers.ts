@@ -79,6 +79,7 @@ export const layers = {
       }),
     )
     .output(z.void()),
+  rename: call.input(z.object({ layer: table, name: z.string().min(1).max(200) })).output(z.void()),
   /** Removes the layer from the project's file, with undo. */
   drop: call.input(z.object({ layer: table })).output(z.void()),
   /** Queues the export. */

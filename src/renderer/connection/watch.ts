@@ -57,10 +57,14 @@ async function followEvents(signal: AbortSignal): Promise<void> {
     else if (event.kind === 'job') {
       host.set(({ jobs }) => {
         const known = jobs.some(({ id }) => id === event.job.id);
-        return { jobs: known ? jobs.map((job) => (job.id === event.job.id ? event.job : job)) : [...jobs, event.job] };
+        return {
+          jobs: known ? jobs.map((job) => (job.id === event.job.id ? event.job : job)) : [...jobs, event.job],
+        };
       });
-      if (event.job.kind === 'install' && event.job.state === 'done') host.set({ packs: await ask.packs.list() });
-    } else if (event.kind === 'job-removed') host.set(({ jobs }) => ({ jobs: jobs.filter(({ id }) => id !== event.id) }));
+      if (event.job.kind === 'install' && event.job.state === 'done')
+        host.set({ packs: await ask.packs.list() });
+    } else if (event.kind === 'job-removed')
+      host.set(({ jobs }) => ({ jobs: jobs.filter(({ id }) => id !== event.id) }));
     else if (event.kind === 'note') log(event.level, event.text, event.time);
     else if (event.kind === 'overviews') {
       host.set(({ overviews }) => ({ overviews: { ...overviews, [event.sceneId]: event.share } }));
@@ -69,6 +73,10 @@ async function followEvents(signal: AbortSignal): Promise<void> {
 }
 
 /** A line for the log of this window. */
-export function log(level: 'info' | 'warning' | 'error', text: string, time = new Date().toISOString()): void {
+export function log(
+  level: 'info' | 'warning' | 'error',
+  text: string,
+  time = new Date().toISOString(),
+): void {
   host.set(({ log: lines }) => ({ log: [...lines.slice(1 - logLines), { level, text, time }] }));
 }

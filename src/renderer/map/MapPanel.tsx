@@ -26,7 +26,10 @@ function panning(event: MapBrowserEvent): boolean {
 
 let spaceDown = false;
 window.addEventListener('keydown', (event) => {
-  if (event.code === 'Space' && !(event.target as HTMLElement).closest('input, textarea, select, button, [role=dialog]'))
+  if (
+    event.code === 'Space' &&
+    !(event.target as HTMLElement).closest('input, textarea, select, button, [role=dialog]')
+  )
     spaceDown = true;
 });
 window.addEventListener('keyup', (event) => {
@@ -44,7 +47,9 @@ export function MapPanel({ view: id }: { view: number }) {
   const [turned, setTurned] = useState(0);
   const swipe = session.use((value) => value.swipe);
   const active = session.use((value) => value.activeView === id && value.views.length > 1);
-  const empty = host.use((value) => !value.project || (value.project.scenes.length === 0 && value.project.layers.length === 0));
+  const empty = host.use(
+    (value) => !value.project || (value.project.scenes.length === 0 && value.project.layers.length === 0),
+  );
 
   useEffect(() => mountMap(id, element.current!, cross.current!, setTurned), [id]);
 
@@ -54,8 +59,12 @@ export function MapPanel({ view: id }: { view: number }) {
       onPointerDownCapture={() => session.set({ activeView: id })}
       onFocusCapture={() => session.set({ activeView: id })}
     >
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the map takes the arrow keys */}
-      <section ref={element} className="map-canvas" aria-label={text('map.label', { view: id })} tabIndex={0} />
+      <section
+        ref={element}
+        className="map-canvas"
+        aria-label={text('map.label', { view: id })}
+        tabIndex={0}
+      />
       <div ref={cross} className="map-cross" aria-hidden="true" />
       <button
         type="button"
@@ -64,7 +73,13 @@ export function MapPanel({ view: id }: { view: number }) {
         aria-label={text('map.north')}
         onClick={() => openMaps.get(id)?.map.getView().setRotation(0)}
       >
-        <svg viewBox="0 0 20 20" width="22" height="22" style={{ transform: `rotate(${turned}rad)` }} aria-hidden="true">
+        <svg
+          viewBox="0 0 20 20"
+          width="22"
+          height="22"
+          style={{ transform: `rotate(${turned}rad)` }}
+          aria-hidden="true"
+        >
           <path d="M10 1 L14 17 L10 14 L6 17 Z" fill="currentColor" />
         </svg>
       </button>
@@ -108,7 +123,12 @@ function mountMap(
     pixelRatio: window.devicePixelRatio,
     maxTilesLoading: 24,
   });
-  const popup = new Overlay({ element: document.createElement('div'), positioning: 'bottom-center', offset: [0, -10], stopEvent: true });
+  const popup = new Overlay({
+    element: document.createElement('div'),
+    positioning: 'bottom-center',
+    offset: [0, -10],
+    stopEvent: true,
+  });
   popup.getElement()!.className = 'map-popup';
   map.addOverlay(popup);
   const stack = new LayerStack(map, id);
@@ -213,7 +233,12 @@ function mountMap(
     if (!centre || own.resolution === 0) return;
     const here = view.getResolution()!;
     const apart = Math.hypot(centre[0]! - own.centre[0], centre[1]! - own.centre[1]);
-    if (apart < here * 1e-3 && Math.abs(here / own.resolution - 1) < 1e-9 && view.getRotation() === own.rotation) return;
+    if (
+      apart < here * 1e-3 &&
+      Math.abs(here / own.resolution - 1) < 1e-9 &&
+      view.getRotation() === own.rotation
+    )
+      return;
     following = true;
     view.setCenter([...own.centre]);
     view.setResolution(own.resolution);
@@ -232,7 +257,9 @@ function mountMap(
   map.on('pointermove', (event) => {
     const { project } = host.get();
     if (!project || !system) return;
-    session.set({ pointer: inSystem(event.coordinate as [number, number], system, mapSystem(project.system)) });
+    session.set({
+      pointer: inSystem(event.coordinate as [number, number], system, mapSystem(project.system)),
+    });
   });
   const leave = () => session.set({ pointer: null });
   const menu = (event: MouseEvent) => {
@@ -248,7 +275,9 @@ function mountMap(
     const { pointer, views, activeView } = session.get();
     const { project } = host.get();
     const show = pointer && project && system && views.length > 1 && activeView !== id;
-    const at = show ? map.getPixelFromCoordinate(inSystem(pointer, mapSystem(project.system), system!)) : null;
+    const at = show
+      ? map.getPixelFromCoordinate(inSystem(pointer, mapSystem(project.system), system!))
+      : null;
     cross.style.display = at ? 'block' : 'none';
     if (at) cross.style.transform = `translate(${at[0]}px, ${at[1]}px)`;
   }

@@ -2,7 +2,15 @@ import type { Box } from '../../main/rpc/base.ts';
 import type { ProjectState } from '../../main/rpc/project.ts';
 import { host } from '../state/project.ts';
 import { type MapView, session } from '../state/session.ts';
-import { boxInSystem, inSystem, type MapSystem, mapSystem, resolutionOf, scaleOf, unitRatio } from './projection.ts';
+import {
+  boxInSystem,
+  inSystem,
+  type MapSystem,
+  mapSystem,
+  resolutionOf,
+  scaleOf,
+  unitRatio,
+} from './projection.ts';
 import { openMaps } from './registry.ts';
 
 /** Milliseconds of a zoom: short enough not to be waited for. */
@@ -31,7 +39,9 @@ export function extentOfNode(project: ProjectState, node: string): Box | null {
 
 /** The box around all scenes and layers, in the project's system. */
 export function fullExtent(project: ProjectState): Box | null {
-  const boxes = [...project.scenes, ...project.layers, ...project.rasters].flatMap(({ extent }) => (extent ? [extent] : []));
+  const boxes = [...project.scenes, ...project.layers, ...project.rasters].flatMap(({ extent }) =>
+    extent ? [extent] : [],
+  );
   if (boxes.length === 0) return null;
   return boxes.reduce((all, box) => [
     Math.min(all[0], box[0]),
@@ -41,7 +51,7 @@ export function fullExtent(project: ProjectState): Box | null {
   ]);
 }
 
-function fit(box: Box, margin = 24): void {
+function fitTo(box: Box, margin = 24): void {
   const open = active();
   const { project } = host.get();
   if (!open || !project) return;
@@ -60,7 +70,9 @@ function step(from: 'past' | 'future', to: 'past' | 'future'): void {
 }
 
 function changeView(id: number, change: Partial<MapView>): void {
-  session.set(({ views }) => ({ views: views.map((view) => (view.id === id ? { ...view, ...change } : view)) }));
+  session.set(({ views }) => ({
+    views: views.map((view) => (view.id === id ? { ...view, ...change } : view)),
+  }));
 }
 
 /** What commands and panels ask of the active map. Boxes and points are in the project's system. */
@@ -70,13 +82,13 @@ export const mapActions = {
   zoomFull() {
     const { project } = host.get();
     const box = project && fullExtent(project);
-    if (box) fit(box);
+    if (box) fitTo(box);
   },
-  zoomTo: (box: Box) => fit(box, 60),
+  zoomTo: (box: Box) => fitTo(box, 60),
   zoomToLayer(node: string) {
     const { project } = host.get();
     const box = project && extentOfNode(project, node);
-    if (box) fit(box);
+    if (box) fitTo(box);
   },
   /** One screen pixel a pixel of the selected scene, or of the first. */
   nativeResolution() {
@@ -97,7 +109,8 @@ export const mapActions = {
   goTo(x: number, y: number) {
     const { project } = host.get();
     const open = active();
-    if (project && open) open.map.getView().setCenter(inSystem([x, y], mapSystem(project.system), open.system()));
+    if (project && open)
+      open.map.getView().setCenter(inSystem([x, y], mapSystem(project.system), open.system()));
   },
   panBy(columns: number, rows: number) {
     const open = active();
@@ -142,14 +155,17 @@ export const mapActions = {
   setViewSystem: (id: number, crs: string | null) => changeView(id, { crs, resolution: 0 }),
   setHidden: (id: number, hidden: readonly string[]) => changeView(id, { hidden }),
   refresh() {
-    for (const { map } of openMaps.values()) for (const layer of map.getAllLayers()) layer.getSource()?.refresh();
+    for (const { map } of openMaps.values())
+      for (const layer of map.getAllLayers()) layer.getSource()?.refresh();
   },
   cancelTool() {
     for (const open of openMaps.values()) open.cancelTool();
     session.set({ tool: 'pan' });
   },
   setRotation(degrees: number) {
-    active()?.map.getView().setRotation((degrees * Math.PI) / 180);
+    active()
+      ?.map.getView()
+      .setRotation((degrees * Math.PI) / 180);
   },
   setScale(denominator: number) {
     const open = active();

@@ -13,7 +13,12 @@ export class DrawnPicture {
   #address = '';
 
   /** `colours` by class id; classes without one are not drawn. */
-  show(picture: LivePicture, colours: ReadonlyMap<number, string>, confidence: number, system: MapSystem): void {
+  show(
+    picture: LivePicture,
+    colours: ReadonlyMap<number, string>,
+    confidence: number,
+    system: MapSystem,
+  ): void {
     const { address } = picture;
     this.#address = address;
     if (this.#loaded === address) {
@@ -28,7 +33,12 @@ export class DrawnPicture {
     });
   }
 
-  #draw(picture: LivePicture, colours: ReadonlyMap<number, string>, confidence: number, system: MapSystem): void {
+  #draw(
+    picture: LivePicture,
+    colours: ReadonlyMap<number, string>,
+    confidence: number,
+    system: MapSystem,
+  ): void {
     const pixels = this.#pixels;
     if (!pixels) return;
     const key = JSON.stringify([this.#loaded, [...colours], confidence, system.system.crs]);
@@ -83,7 +93,10 @@ export class DrawnPicture {
 async function readPixels(address: string): Promise<ImageData | null> {
   const reply = await fetch(address);
   if (!reply.ok) return null;
-  const bitmap = await createImageBitmap(await reply.blob(), { premultiplyAlpha: 'none', colorSpaceConversion: 'none' });
+  const bitmap = await createImageBitmap(await reply.blob(), {
+    premultiplyAlpha: 'none',
+    colorSpaceConversion: 'none',
+  });
   const canvas = document.createElement('canvas');
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;

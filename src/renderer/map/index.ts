@@ -1,3 +1,3 @@
 export { extentOfNode, mapActions } from './actions.ts';
 export { MapPanel } from './MapPanel.tsx';
-export { mapSystem, type MapSystem, systemNamed } from './projection.ts';
+export { type MapSystem, mapSystem, systemNamed } from './projection.ts';

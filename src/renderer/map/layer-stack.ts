@@ -22,7 +22,10 @@ import { type MapSystem, mapSystem } from './projection.ts';
 type LeafNode = Exclude<TreeNode, { kind: 'group' }>;
 
 /** The tree's leaves from bottom to top, with what their groups hide. */
-export function drawingOrder(tree: readonly TreeNode[], visible = true): { node: LeafNode; visible: boolean }[] {
+export function drawingOrder(
+  tree: readonly TreeNode[],
+  visible = true,
+): { node: LeafNode; visible: boolean }[] {
   const leaves: { node: LeafNode; visible: boolean }[] = [];
   for (const node of tree) {
     if (node.kind === 'group') leaves.unshift(...drawingOrder(node.children, visible && node.visible));
@@ -96,7 +99,13 @@ export class LayerStack {
         : project.rasters.find(({ id }) => String(id) === key);
     if (!raster?.style || ('missing' in raster && raster.missing)) return null;
     const shift = 'display' in raster ? shiftOf(raster.display) : null;
-    return this.#raster(node, { kind: node.kind, id: raster.id, version: raster.version }, raster.style, system, shift);
+    return this.#raster(
+      node,
+      { kind: node.kind, id: raster.id, version: raster.version },
+      raster.style,
+      system,
+      shift,
+    );
   }
 
   #raster(
@@ -270,7 +279,10 @@ function polygonStyle(layer: ProjectLayer, node: LeafNode) {
       .filter(({ id }) => !hidden.has(id))
       .map(({ id, colour }) => [
         id,
-        new Style({ fill: new Fill({ color: `${colour}b3` }), stroke: new Stroke({ color: colour, width: 1 }) }),
+        new Style({
+          fill: new Fill({ color: `${colour}b3` }),
+          stroke: new Stroke({ color: colour, width: 1 }),
+        }),
       ]),
   );
   const { confidence = 0, area = 0 } = node.filter ?? {};

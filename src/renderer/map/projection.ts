@@ -67,7 +67,12 @@ export function boxInSystem(box: Box, from: MapSystem, to: MapSystem): Box {
   for (let i = 0; i <= steps; i++) {
     const x = box[0] + ((box[2] - box[0]) * i) / steps;
     const y = box[1] + ((box[3] - box[1]) * i) / steps;
-    for (const point of [[x, box[1]], [x, box[3]], [box[0], y], [box[2], y]] as [number, number][]) {
+    for (const point of [
+      [x, box[1]],
+      [x, box[3]],
+      [box[0], y],
+      [box[2], y],
+    ] as [number, number][]) {
       const [px, py] = inSystem(point, from, to);
       out[0] = Math.min(out[0], px);
       out[1] = Math.min(out[1], py);
@@ -88,12 +93,22 @@ export function unitRatio(point: readonly [number, number], from: MapSystem, to:
 }
 
 /** Screen pixels of the standard size (0.28 mm, OGC) to a scale denominator. */
-export function scaleOf(resolution: number, { metresPerUnit, system }: MapSystem, centre: readonly [number, number]): number {
-  const metres = system.kind === 'geographic' ? metresPerUnit * Math.cos((centre[1] * Math.PI) / 180) : metresPerUnit;
+export function scaleOf(
+  resolution: number,
+  { metresPerUnit, system }: MapSystem,
+  centre: readonly [number, number],
+): number {
+  const metres =
+    system.kind === 'geographic' ? metresPerUnit * Math.cos((centre[1] * Math.PI) / 180) : metresPerUnit;
   return (resolution * metres) / 0.00028;
 }
 
-export function resolutionOf(scale: number, { metresPerUnit, system }: MapSystem, centre: readonly [number, number]): number {
-  const metres = system.kind === 'geographic' ? metresPerUnit * Math.cos((centre[1] * Math.PI) / 180) : metresPerUnit;
+export function resolutionOf(
+  scale: number,
+  { metresPerUnit, system }: MapSystem,
+  centre: readonly [number, number],
+): number {
+  const metres =
+    system.kind === 'geographic' ? metresPerUnit * Math.cos((centre[1] * Math.PI) / 180) : metresPerUnit;
   return (scale * 0.00028) / metres;
 }

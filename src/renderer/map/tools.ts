@@ -1,9 +1,9 @@
 import Collection from 'ol/Collection.js';
 import { platformModifierKeyOnly, shiftKeyOnly } from 'ol/events/condition.js';
 import Feature from 'ol/Feature.js';
-import Polygon from 'ol/geom/Polygon.js';
 import type Geometry from 'ol/geom/Geometry.js';
-import LineString from 'ol/geom/LineString.js';
+import type LineString from 'ol/geom/LineString.js';
+import Polygon from 'ol/geom/Polygon.js';
 import DragBox from 'ol/interaction/DragBox.js';
 import Draw from 'ol/interaction/Draw.js';
 import type Interaction from 'ol/interaction/Interaction.js';
@@ -109,7 +109,8 @@ export class MapTools {
       const key = node.id.slice(node.id.indexOf(':') + 1);
       if (node.kind === 'layer') {
         const layer = project.layers.find(({ table }) => table === key);
-        const found = layer && (await attempt(ask.layers.at({ layer: key, crs, box, filter: filterOf(node), limit: 1 })));
+        const found =
+          layer && (await attempt(ask.layers.at({ layer: key, crs, box, filter: filterOf(node), limit: 1 })));
         const polygon = found?.[0];
         if (!layer || !polygon) continue;
         rows.push(
@@ -120,9 +121,13 @@ export class MapTools {
         );
       } else if (node.kind === 'scene') {
         const scene = project.scenes.find(({ id }) => String(id) === key);
-        const value = scene && (await attempt(ask.scenes.identify({ id: scene.id, crs, x: point[0], y: point[1] })));
+        const value =
+          scene && (await attempt(ask.scenes.identify({ id: scene.id, crs, x: point[0], y: point[1] })));
         if (scene && value)
-          rows.push([scene.name, value.values.map((band) => (band === null ? '–' : numberText(band))).join('  ')]);
+          rows.push([
+            scene.name,
+            value.values.map((band) => (band === null ? '–' : numberText(band))).join('  '),
+          ]);
       }
     }
     this.#tell(event.coordinate, rows.length > 0 ? rows : [[textNow('map.nothingHere'), '']]);
@@ -156,12 +161,14 @@ export class MapTools {
     return found ? { project, node: found.node, table: found.node.id.slice('layer:'.length) } : null;
   }
 
-  async #select(box: Box, event: { originalEvent: Event }): Promise<void> {
+  async #select(box: Box, event: { originalEvent: Event } | null): Promise<void> {
     const edited = this.#editedLayer();
     if (!edited) return;
-    const adding = (event.originalEvent as PointerEvent).shiftKey;
+    const adding = (event?.originalEvent as PointerEvent | undefined)?.shiftKey ?? false;
     const asked = this.#asked(box);
-    const found = await attempt(ask.layers.touching({ layer: edited.table, ...asked, filter: filterOf(edited.node) }));
+    const found = await attempt(
+      ask.layers.touching({ layer: edited.table, ...asked, filter: filterOf(edited.node) }),
+    );
     if (!found) return;
     const { selection } = session.get();
     const before = adding && selection.layer === edited.table ? selection.fids : [];
@@ -170,8 +177,14 @@ export class MapTools {
 
   #startSelect(): void {
     this.#onClick = (event) => void this.#select(this.#around(event), event);
-    const drag = new DragBox({ condition: (event) => !platformModifierKeyOnly(event), className: 'map-dragbox' });
-    drag.on('boxend', (event) => void this.#select(drag.getGeometry().getExtent() as Box, event.mapBrowserEvent));
+    const drag = new DragBox({
+      condition: (event) => !platformModifierKeyOnly(event),
+      className: 'map-dragbox',
+    });
+    drag.on(
+      'boxend',
+      (event) => void this.#select(drag.getGeometry().getExtent() as Box, event.mapBrowserEvent),
+    );
     this.#add(drag);
   }
 
@@ -197,7 +210,9 @@ export class MapTools {
   async #measured(shape: Geometry, closed: boolean): Promise<void> {
     const { project } = host.get();
     if (!project) return;
-    const ring = closed ? (shape as Polygon).getCoordinates()[0]!.slice(0, -1) : (shape as LineString).getCoordinates();
+    const ring = closed
+      ? (shape as Polygon).getCoordinates()[0]!.slice(0, -1)
+      : (shape as LineString).getCoordinates();
     const to = mapSystem(project.system);
     const line = ring.flatMap((point) => inSystem(point as [number, number], this.#system(), to));
     const measured = await attempt(ask.systems.measure({ crs: project.system.crs, line, closed }));
@@ -222,12 +237,16 @@ export class MapTools {
     if (!edited) return;
     const { crs } = edited.project.system;
     const to = mapSystem(edited.project.system);
-    const line = shape.getCoordinates().flatMap((point) => inSystem(point as [number, number], this.#system(), to));
+    const line = shape
+      .getCoordinates()
+      .flatMap((point) => inSystem(point as [number, number], this.#system(), to));
     let fid = selection.layer === edited.table && selection.fids.size === 1 ? [...selection.fids][0]! : null;
     if (fid === null) {
       const [x, y] = shape.getCoordinateAt(0.5) as [number, number];
       const asked = this.#asked([x, y, x, y]);
-      const found = await attempt(ask.layers.at({ layer: edited.table, ...asked, filter: filterOf(edited.node), limit: 1 }));
+      const found = await attempt(
+        ask.layers.at({ layer: edited.table, ...asked, filter: filterOf(edited.node), limit: 1 }),
+      );
       fid = found?.[0]?.fid ?? null;
     }
     if (fid === null) return;
@@ -250,7 +269,8 @@ export class MapTools {
     if (!polygon || session.get().tool !== 'reshape') return;
     const rings = polygon.rings.map((ring) => {
       const points: [number, number][] = [];
-      for (let i = 0; i < ring.length; i += 2) points.push(inSystem([ring[i]!, ring[i + 1]!], from, this.#system()));
+      for (let i = 0; i < ring.length; i += 2)
+        points.push(inSystem([ring[i]!, ring[i + 1]!], from, this.#system()));
       return points;
     });
     const feature = new Feature(new Polygon(rings));

@@ -45,6 +45,7 @@ export const session = createStore({
   extent: { kind: 'scene' } as { kind: 'scene' } | { kind: 'view' } | { kind: 'box'; box: Box },
   /** The last preview, drawn above its scene. */
   preview: null as LivePicture | null,
+  previewing: false,
   /** Least confidence that the preview shows, 0-1. */
   previewConfidence: 0,
 });

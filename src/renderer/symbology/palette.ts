@@ -26,7 +26,9 @@ export const classColours = [
 /** The first colour that no class has yet, or the one that is longest unused. */
 export function nextColour(used: readonly string[]): string {
   const taken = new Set(used.map((colour) => colour.toLowerCase()));
-  return classColours.find((colour) => !taken.has(colour)) ?? classColours[used.length % classColours.length]!;
+  return (
+    classColours.find((colour) => !taken.has(colour)) ?? classColours[used.length % classColours.length]!
+  );
 }
 
 /** `#rrggbb` as numbers 0-255. */

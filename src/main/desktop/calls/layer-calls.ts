@@ -110,6 +110,9 @@ export function layerCalls(desktop: Desktop) {
         edits.restyle(input.layer, input.classes, style, input.label);
       }),
     ),
+    rename: calls.layers.rename.handler(({ input }) =>
+      edit(input.layer, () => desktop.store.edits.rename(input.layer, input.name)),
+    ),
     drop: calls.layers.drop.handler(({ input }) =>
       edit(input.layer, () => desktop.store.edits.drop(input.layer)),
     ),

@@ -1,0 +1,280 @@
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { Pack } from '../../main/rpc/packs.ts';
+import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
+import { attempt } from '../connection/attempt.ts';
+import { ask } from '../connection/client.ts';
+import { Icon } from '../parts/Icon.tsx';
+import { TagInput } from '../parts/TagInput.tsx';
+import { askUser, dialogs } from '../state/dialogs.ts';
+import { host } from '../state/project.ts';
+import { keptSettings, runKey } from '../state/run-settings.ts';
+import { nextColour } from '../symbology/palette.ts';
+import { useText } from '../texts/use-text.ts';
+
+const none: readonly Prompt[] = [];
+
+/** The classes to look for: colour, words, threshold. */
+export function PromptsPanel() {
+  const text = useText();
+  const kept = host.use((value) => value.project?.prompts) ?? none;
+  const settings = host.use((value) => value.project?.settings);
+  const packs = host.use((value) => value.packs);
+  const opened = host.use((value) => value.project !== null);
+  // Shown at once, before the host has kept it.
+  const [prompts, setPrompts] = useState<readonly Prompt[]>(kept);
+  useEffect(() => setPrompts(kept), [kept]);
+  const { pack: packName, background, threshold } = keptSettings(settings);
+  const pack = packs.find(({ name }) => name === packName);
+  const unknown = useUnknownWords(prompts, packName, pack);
+  const suggest = useCallback(
+    (typed: string) => ask.prompts.suggest({ text: typed, pack: packName }),
+    [packName],
+  );
+
+  const save = (next: Prompt[], label: string) => {
+    setPrompts(next);
+    void attempt(ask.prompts.save({ prompts: next, label }));
+  };
+  const change = (index: number, part: Partial<Prompt>) =>
+    save(
+      prompts.map((prompt, i) => (i === index ? { ...prompt, ...part } : prompt)),
+      text('step.prompts'),
+    );
+  const add = (words: string[]) => {
+    if (words.length === 0) return;
+    const used = prompts.map(({ colour }) => colour);
+    save(
+      [...prompts, { name: words[0]!, words, colour: nextColour(used), threshold: null }],
+      text('step.addClass', { name: words[0]! }),
+    );
+  };
+  const saveSetting = (part: { background?: string | null; threshold?: number }) =>
+    void attempt(
+      ask.project.saveSetting({
+        key: runKey,
+        value: { ...keptSettings(settings), ...part },
+        label: text('step.settings'),
+      }),
+    );
+
+  if (!opened)
+    return (
+      <div className="panel empty">
+        <p>{text('prompts.noProject')}</p>
+      </div>
+    );
+  return (
+    <div className="panel prompts">
+      <div className="panel-tools">
+        <PresetMenu
+          prompts={prompts}
+          background={background}
+          onTake={(preset) => {
+            save(preset.prompts, text('step.preset', { name: preset.name }));
+            saveSetting({ background: preset.background });
+          }}
+        />
+      </div>
+      <ol className="classes">
+        {prompts.map((prompt, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a class is its place in the list
+          <li key={index} className="class-row">
+            <input
+              type="color"
+              value={prompt.colour}
+              aria-label={text('prompts.colour', { name: prompt.name })}
+              onChange={(event) => change(index, { colour: event.target.value })}
+            />
+            <TagInput
+              label={text('prompts.words', { name: prompt.name })}
+              words={prompt.words}
+              suggest={suggest}
+              marked={unknown}
+              onChange={(words) => change(index, { words, name: words[0]! })}
+            />
+            <input
+              type="number"
+              className="threshold"
+              min={0}
+              max={1}
+              step={0.05}
+              value={prompt.threshold ?? ''}
+              placeholder={threshold.toFixed(2)}
+              title={text('prompts.thresholdTip')}
+              aria-label={text('prompts.threshold', { name: prompt.name })}
+              onChange={(event) => {
+                const value =
+                  event.target.value === '' ? null : Math.max(0, Math.min(1, Number(event.target.value)));
+                change(index, { threshold: value });
+              }}
+            />
+            <button
+              type="button"
+              className="plain"
+              aria-label={text('prompts.removeClass', { name: prompt.name })}
+              title={text('prompts.removeClass', { name: prompt.name })}
+              onClick={() =>
+                save(
+                  prompts.filter((_, i) => i !== index),
+                  text('step.removeClass', { name: prompt.name }),
+                )
+              }
+            >
+              <Icon name="close" />
+            </button>
+          </li>
+        ))}
+        <li className="class-row new">
+          <span className="swatch" style={{ background: nextColour(prompts.map(({ colour }) => colour)) }} />
+          <TagInput
+            label={text('prompts.newClass')}
+            words={[]}
+            suggest={suggest}
+            marked={unknown}
+            onChange={add}
+          />
+        </li>
+      </ol>
+      {prompts.length === 0 && <p className="quiet hint">{text('prompts.hint')}</p>}
+      {unknown.size > 0 && (
+        <div className="notice" role="status">
+          {[...unknown.values()].map((line) => (
+            <p key={line}>{line}</p>
+          ))}
+          <button type="button" className="link" onClick={() => dialogs.set({ packs: true })}>
+            {text('prompts.fullPacks')}
+          </button>
+        </div>
+      )}
+      {prompts.length > 0 && (
+        <div className="fields">
+          <label>
+            <span>{text('prompts.background')}</span>
+            <select
+              value={background ?? ''}
+              onChange={(event) => saveSetting({ background: event.target.value || null })}
+            >
+              <option value="">{text('prompts.noBackground')}</option>
+              {prompts.map(({ name }) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+          <label>
+            <span>{text('prompts.defaultThreshold')}</span>
+            <input
+              type="number"
+              min={0}
+              max={1}
+              step={0.05}
+              value={threshold}
+              onChange={(event) =>
+                saveSetting({ threshold: Math.max(0, Math.min(1, Number(event.target.value))) })
+              }
+            />
+          </label>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Words that the pack never learnt, with a sentence for each. */
+function useUnknownWords(
+  prompts: readonly Prompt[],
+  packName: string,
+  pack: Pack | undefined,
+): ReadonlyMap<string, string> {
+  const text = useText();
+  const words = useMemo(() => [...new Set(prompts.flatMap((prompt) => prompt.words))].sort(), [prompts]);
+  const key = words.join('\n');
+  const [found, setFound] = useState<ReadonlyMap<string, string>>(new Map());
+  useEffect(() => {
+    let current = true;
+    const asked = key === '' ? [] : key.split('\n');
+    if (asked.length === 0) setFound(new Map());
+    else {
+      void ask.prompts.unknown({ words: asked, pack: packName }).then(
+        (unknown) => {
+          if (!current) return;
+          const title = pack?.title ?? packName;
+          setFound(
+            new Map(
+              unknown.map(({ word, nearest }) => [
+                word,
+                text('prompts.unknown', { pack: title, word, nearest: nearest.slice(0, 3).join(', ') }),
+              ]),
+            ),
+          );
+        },
+        () => {},
+      );
+    }
+    return () => {
+      current = false;
+    };
+  }, [key, packName, pack, text]);
+  return found;
+}
+
+function PresetMenu({
+  prompts,
+  background,
+  onTake,
+}: {
+  prompts: readonly Prompt[];
+  background: string | null;
+  onTake(preset: Preset): void;
+}) {
+  const text = useText();
+  const [presets, setPresets] = useState<readonly Preset[]>([]);
+  const load = () => void attempt(ask.prompts.presets()).then((found) => found && setPresets(found));
+  useEffect(load, []);
+  const own = presets.filter(({ origin }) => origin === 'own');
+  const published = presets.filter(({ origin }) => origin === 'benchmark');
+  const keep = async () => {
+    const name = prompts
+      .map((prompt) => prompt.name)
+      .join(', ')
+      .slice(0, 60);
+    const answer = await askUser({
+      title: text('prompts.savePreset'),
+      text: text('prompts.savePresetText', { name }),
+      choices: [{ id: 'save', label: text('action.save') }],
+    });
+    if (answer !== 'save') return;
+    await attempt(ask.prompts.savePreset({ name, prompts: [...prompts], background }));
+    load();
+  };
+  return (
+    <>
+      <select
+        aria-label={text('prompts.presets')}
+        value=""
+        onChange={(event) => {
+          const preset = presets.find(({ name }) => name === event.target.value);
+          if (preset) onTake(preset);
+        }}
+      >
+        <option value="" disabled>
+          {text('prompts.presets')}
+        </option>
+        {own.length > 0 && (
+          <optgroup label={text('prompts.ownPresets')}>
+            {own.map(({ name }) => (
+              <option key={name}>{name}</option>
+            ))}
+          </optgroup>
+        )}
+        <optgroup label={text('prompts.benchmarkPresets')}>
+          {published.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </optgroup>
+      </select>
+      <button type="button" disabled={prompts.length === 0} onClick={() => void keep()}>
+        {text('prompts.savePreset')}
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,342 @@
+import { useEffect, useState } from 'react';
+import type { Estimate, Provider } from '../../main/rpc/runs.ts';
+import { runCommand } from '../commands/commands.ts';
+import { cancelPreview, runExtent, runScene, runSettings } from '../commands/run.ts';
+import { attempt } from '../connection/attempt.ts';
+import { ask, isAborted, problemOf } from '../connection/client.ts';
+import { durationText } from '../parts/duration.ts';
+import { Slider } from '../parts/Slider.tsx';
+import { dialogs } from '../state/dialogs.ts';
+import { host } from '../state/project.ts';
+import { type KeptSettings, keptSettings, runKey } from '../state/run-settings.ts';
+import { session } from '../state/session.ts';
+import { useText } from '../texts/use-text.ts';
+
+/** Milliseconds that settings rest before a new estimate is asked for. */
+const rest = 400;
+const attentions = ['segearth', 'sclip', 'gem', 'clearclip', 'maskclip', 'vanilla', 'clip'];
+
+/** How the classes are looked for, and what it will take. */
+export function RunPanel() {
+  const text = useText();
+  const project = host.use((value) => value.project);
+  const packs = host.use((value) => value.packs);
+  const extent = session.use((value) => value.extent);
+  const node = session.use((value) => value.node);
+  const views = session.use((value) => value.views);
+  const previewing = session.use((value) => value.previewing);
+  const preview = session.use((value) => value.preview);
+  const confidence = session.use((value) => value.previewConfidence);
+  const settings = keptSettings(project?.settings);
+  const [providers, setProviders] = useState<readonly Provider[]>([]);
+  const [measuring, setMeasuring] = useState(false);
+  const [estimate, setEstimate] = useState<Estimate | { problem: string } | null>(null);
+  const pack = packs.find(({ name }) => name === settings.pack);
+
+  useEffect(() => {
+    let current = true;
+    void ask.runs.providers({ pack: settings.pack }).then(
+      (found) => current && setProviders(found),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [settings.pack]);
+
+  const key = JSON.stringify([
+    project?.prompts,
+    project?.settings,
+    extent,
+    node,
+    project?.scenes.length,
+    extent.kind === 'view' && views,
+  ]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is all that the estimate depends on
+  useEffect(() => {
+    const leaving = new AbortController();
+    const timer = setTimeout(() => {
+      const scene = runScene();
+      const asked = runSettings(runExtent());
+      if (!scene || !asked) {
+        setEstimate(null);
+        return;
+      }
+      ask.runs
+        .estimate({ sceneId: scene.id, settings: asked }, { signal: leaving.signal })
+        .then(setEstimate, (error) => {
+          if (!isAborted(error)) setEstimate({ problem: problemOf(error).message });
+        });
+    }, rest);
+    return () => {
+      clearTimeout(timer);
+      leaving.abort();
+    };
+  }, [key, providers]);
+
+  if (!project)
+    return (
+      <div className="panel empty">
+        <p>{text('run.noProject')}</p>
+      </div>
+    );
+
+  const save = (part: Partial<KeptSettings>) =>
+    void attempt(
+      ask.project.saveSetting({ key: runKey, value: { ...settings, ...part }, label: text('step.settings') }),
+    );
+  const measure = async () => {
+    setMeasuring(true);
+    const measured = await attempt(ask.runs.measure({ pack: settings.pack, provider: settings.provider }));
+    setMeasuring(false);
+    if (measured) setProviders((all) => all.map((one) => (one.name === measured.name ? measured : one)));
+  };
+  const scene = runScene();
+  const provider = providers.find(({ name }) => name === settings.provider);
+  const ready = scene !== null && project.prompts.length > 0;
+
+  return (
+    <div className="panel run">
+      <div className="fields">
+        <label>
+          <span>{text('run.scene')}</span>
+          <select
+            value={scene?.id ?? ''}
+            onChange={(event) => session.set({ node: `scene:${event.target.value}` })}
+            disabled={project.scenes.length === 0}
+          >
+            {project.scenes.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <span>{text('run.pack')}</span>
+          <select value={settings.pack} onChange={(event) => save({ pack: event.target.value })}>
+            {packs
+              .filter(({ installed }) => installed)
+              .map(({ name, title }) => (
+                <option key={name} value={name}>
+                  {title}
+                </option>
+              ))}
+          </select>
+          <button type="button" onClick={() => dialogs.set({ packs: true })} title={text('command.packs')}>
+            …
+          </button>
+        </label>
+        <label>
+          <span>{text('run.provider')}</span>
+          <select value={settings.provider} onChange={(event) => save({ provider: event.target.value })}>
+            {providers.map(({ name, title, available }) => (
+              <option key={name} value={name} disabled={!available}>
+                {title}
+                {available ? '' : ` (${text('run.absent')})`}
+              </option>
+            ))}
+          </select>
+          <button
+            type="button"
+            disabled={measuring}
+            onClick={() => void measure()}
+            title={text('run.measureTip')}
+          >
+            {measuring ? '…' : text('run.measure')}
+          </button>
+        </label>
+        <p className="quiet indent">
+          {provider?.windowsPerSecond
+            ? text('run.speed', { speed: provider.windowsPerSecond.toFixed(1) })
+            : text('run.notMeasured')}
+        </p>
+        <label>
+          <span>{text('run.resolution')}</span>
+          <select
+            value={settings.resolution === null ? '' : settings.resolution === 'native' ? 'native' : 'metres'}
+            onChange={(event) =>
+              save({
+                resolution:
+                  event.target.value === ''
+                    ? null
+                    : event.target.value === 'native'
+                      ? 'native'
+                      : (scene?.info?.groundSampleDistance ?? 1),
+              })
+            }
+          >
+            <option value="">{text('run.resolutionChosen')}</option>
+            <option value="native">{text('run.resolutionNative')}</option>
+            <option value="metres">{text('run.resolutionMetres')}</option>
+          </select>
+          {typeof settings.resolution === 'number' && (
+            <input
+              type="number"
+              min={0.01}
+              step={0.1}
+              value={settings.resolution}
+              aria-label={text('run.metresPerPixel')}
+              onChange={(event) =>
+                Number(event.target.value) > 0 && save({ resolution: Number(event.target.value) })
+              }
+            />
+          )}
+        </label>
+        <fieldset className="choice">
+          <legend>{text('run.extent')}</legend>
+          {(['scene', 'view', 'box'] as const).map((kind) => (
+            <label key={kind}>
+              <input
+                type="radio"
+                name="extent"
+                checked={extent.kind === kind}
+                onChange={() =>
+                  kind === 'box' ? runCommand('processing.extent') : session.set({ extent: { kind } })
+                }
+              />
+              {text(`run.extent.${kind}`)}
+            </label>
+          ))}
+        </fieldset>
+        <details>
+          <summary>{text('run.advanced')}</summary>
+          <label>
+            <span>{text('run.minArea')}</span>
+            <input
+              type="number"
+              min={0}
+              value={settings.minArea}
+              onChange={(event) => save({ minArea: Math.max(0, Number(event.target.value)) })}
+            />
+            <span className="unit">m²</span>
+          </label>
+          <label>
+            <span>{text('run.simplify')}</span>
+            <input
+              type="number"
+              min={0}
+              step={0.1}
+              value={settings.simplify}
+              onChange={(event) => save({ simplify: Math.max(0, Number(event.target.value)) })}
+            />
+            <span className="unit">m</span>
+          </label>
+          <label>
+            <span>{text('run.attention')}</span>
+            <select
+              value={settings.attention ?? ''}
+              onChange={(event) => save({ attention: event.target.value || null })}
+            >
+              <option value="">{text('run.ofPack')}</option>
+              {attentions.map((name) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+          <label>
+            <span>{text('run.lastLayers')}</span>
+            <select
+              value={settings.lastLayers ?? ''}
+              onChange={(event) =>
+                save({ lastLayers: event.target.value ? Number(event.target.value) : null })
+              }
+            >
+              <option value="">{text('run.ofPack')}</option>
+              <option>1</option>
+              <option>2</option>
+            </select>
+          </label>
+          <label>
+            <span>{text('run.upsampler')}</span>
+            <select
+              value={settings.upsampler ?? ''}
+              onChange={(event) => save({ upsampler: event.target.value || null })}
+            >
+              <option value="">{text('run.ofPack')}</option>
+              <option value="none">{text('run.noUpsampler')}</option>
+              {pack?.upsampler && (
+                <option value={pack.upsampler === 'jbu_stack' ? 'featup' : 'simfeatup'}>
+                  {pack.upsampler}
+                </option>
+              )}
+            </select>
+          </label>
+          <label>
+            <span>{text('run.lambda')}</span>
+            <input
+              type="number"
+              step={0.1}
+              value={settings.lambda}
+              onChange={(event) => save({ lambda: Number(event.target.value) })}
+            />
+          </label>
+          <label>
+            <span>{text('run.stride')}</span>
+            <input
+              type="number"
+              min={16}
+              step={16}
+              value={settings.stride}
+              onChange={(event) => save({ stride: Math.max(1, Number(event.target.value)) })}
+            />
+            <span className="unit">px</span>
+          </label>
+        </details>
+      </div>
+      {estimate && 'problem' in estimate && <p className="notice">{estimate.problem}</p>}
+      {estimate && !('problem' in estimate) && (
+        <>
+          <p className="estimate" role="status">
+            {estimate.seconds === null
+              ? text('run.estimateUnknown', { windows: estimate.windows })
+              : text('run.estimate', { time: durationText(estimate.seconds), windows: estimate.windows })}
+            {estimate.workingResolution !== null &&
+              ` · ${text('run.atResolution', { metres: Number(estimate.workingResolution.toPrecision(3)) })}`}
+          </p>
+          {estimate.warnings.map((warning) => (
+            <p key={warning} className="notice">
+              {warning}
+            </p>
+          ))}
+        </>
+      )}
+      {!ready && <p className="quiet hint">{text(scene ? 'run.noClassHint' : 'run.noSceneHint')}</p>}
+      <div className="buttons">
+        {previewing ? (
+          <button type="button" onClick={cancelPreview}>
+            {text('run.previewing')} ✕
+          </button>
+        ) : (
+          <button type="button" disabled={!ready} onClick={() => runCommand('processing.preview')}>
+            {text('command.preview')}
+          </button>
+        )}
+        <button
+          type="button"
+          className="main"
+          disabled={!ready || project.access !== 'write'}
+          onClick={() => runCommand('processing.run')}
+        >
+          {text('command.run')}
+        </button>
+      </div>
+      {preview && (
+        <>
+          <Slider
+            label={text('run.previewConfidence')}
+            value={confidence}
+            minimum={0}
+            maximum={1}
+            step={0.01}
+            format={(value) => `${Math.round(value * 100)} %`}
+            onMove={(value) => session.set({ previewConfidence: value })}
+          />
+          <button type="button" className="link" onClick={() => session.set({ preview: null })}>
+            {text('run.dropPreview')}
+          </button>
+        </>
+      )}
+    </div>
+  );
+}

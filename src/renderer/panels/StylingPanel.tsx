@@ -1,0 +1,198 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { ProjectLayer, ProjectState, TreeNode } from '../../main/rpc/project.ts';
+import { changeNode, findNode } from '../commands/layer-tree.ts';
+import { attempt } from '../connection/attempt.ts';
+import { ask } from '../connection/client.ts';
+import { type Columns, loadColumns } from '../connection/columns.ts';
+import { Histogram } from '../parts/Histogram.tsx';
+import { Slider } from '../parts/Slider.tsx';
+import { host } from '../state/project.ts';
+import { session } from '../state/session.ts';
+import { useText } from '../texts/use-text.ts';
+
+type Leaf = Exclude<TreeNode, { kind: 'group' }>;
+
+/** Looks of the selected layer, and what of it is shown. */
+export function StylingPanel() {
+  const project = host.use((value) => value.project);
+  const selected = session.use((value) => value.node);
+  const text = useText();
+  const node = project ? ((selected && findNode(project.tree, selected)) ?? topLayer(project)) : null;
+  if (!project || !node || node.kind === 'group')
+    return (
+      <div className="panel empty">
+        <p>{text('styling.empty')}</p>
+      </div>
+    );
+  const layer =
+    node.kind === 'layer' ? project.layers.find(({ table }) => `layer:${table}` === node.id) : undefined;
+  const save = (part: Partial<Leaf>, label: string) =>
+    void attempt(
+      ask.project.saveTree({
+        tree: changeNode(project.tree, node.id, (old) => ({ ...old, ...part }) as TreeNode),
+        label,
+      }),
+    );
+  return (
+    <div className="panel styling">
+      <Slider
+        label={text('styling.opacity')}
+        value={node.opacity}
+        minimum={0}
+        maximum={1}
+        step={0.05}
+        format={(value) => `${Math.round(value * 100)} %`}
+        onRest={(opacity) => save({ opacity }, text('styling.opacity'))}
+      />
+      {layer && <ClassColours layer={layer} />}
+      {layer && <Filters layer={layer} node={node} save={save} />}
+    </div>
+  );
+}
+
+function topLayer(project: ProjectState): TreeNode | null {
+  return project.tree.find(({ kind }) => kind === 'layer') ?? project.tree[0] ?? null;
+}
+
+function ClassColours({ layer }: { layer: ProjectLayer }) {
+  const text = useText();
+  const change = (id: number, part: { name?: string; colour?: string }) =>
+    void attempt(
+      ask.layers.style({
+        layer: layer.table,
+        classes: layer.classes.map(({ id: own, name, colour }) =>
+          own === id ? { id, name, colour, ...part } : { id: own, name, colour },
+        ),
+        label: text('step.style', { name: layer.name }),
+      }),
+    );
+  return (
+    <ul className="class-colours" aria-label={text('styling.classes')}>
+      {layer.classes.map(({ id, name, colour }) => (
+        <li key={id}>
+          <ColourInput
+            value={colour}
+            label={text('prompts.colour', { name })}
+            onRest={(next) => change(id, { colour: next })}
+          />
+          <input
+            aria-label={text('styling.className', { name })}
+            key={name}
+            defaultValue={name}
+            onBlur={(event) => {
+              const next = event.target.value.trim();
+              if (next !== '' && next !== name) change(id, { name: next });
+            }}
+          />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Reports when the choice is made, not with every move in the picker. */
+function ColourInput({
+  value,
+  label,
+  onRest,
+}: {
+  value: string;
+  label: string;
+  onRest(colour: string): void;
+}) {
+  const [shown, setShown] = useState(value);
+  useEffect(() => setShown(value), [value]);
+  return (
+    <input
+      type="color"
+      value={shown}
+      aria-label={label}
+      onChange={(event) => setShown(event.target.value)}
+      onBlur={() => shown !== value && onRest(shown)}
+    />
+  );
+}
+
+const bins = 40;
+
+function Filters({
+  layer,
+  node,
+  save,
+}: {
+  layer: ProjectLayer;
+  node: Leaf;
+  save(part: Partial<Leaf>, label: string): void;
+}) {
+  const text = useText();
+  const [columns, setColumns] = useState<Columns | null>(null);
+  const filter = node.filter ?? { confidence: 0, area: 0 };
+  const [shown, setShown] = useState(filter);
+  useEffect(() => {
+    let current = true;
+    void loadColumns(layer).then(
+      (found) => current && setColumns(found),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [layer]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: by value
+  useEffect(() => setShown(filter), [filter.confidence, filter.area]);
+  const histogram = useMemo(() => {
+    const counts = new Array<number>(bins).fill(0);
+    for (const value of columns?.confidence ?? []) counts[Math.min(bins - 1, Math.floor(value * bins))]!++;
+    return counts;
+  }, [columns]);
+  const largest = useMemo(() => {
+    let most = 1;
+    for (const value of columns?.area ?? []) if (value > most) most = value;
+    return most;
+  }, [columns]);
+  const kept = useMemo(() => {
+    if (!columns) return null;
+    let count = 0;
+    for (let i = 0; i < columns.count; i++)
+      if (columns.confidence[i]! >= shown.confidence && columns.area[i]! >= shown.area) count++;
+    return count;
+  }, [columns, shown]);
+  // Areas span many powers of ten; the slider moves along their logarithm.
+  const toSlider = (area: number) => Math.log10(1 + area) / Math.log10(1 + largest);
+  const toArea = (position: number) => (position <= 0 ? 0 : (1 + largest) ** position - 1);
+  return (
+    <section aria-label={text('styling.filter')}>
+      <Histogram
+        counts={histogram}
+        from={shown.confidence}
+        to={1}
+        label={text('styling.confidenceHistogram')}
+      />
+      <Slider
+        label={text('styling.confidence')}
+        value={filter.confidence}
+        minimum={0}
+        maximum={1}
+        step={0.01}
+        format={(value) => `≥ ${Math.round(value * 100)} %`}
+        onMove={(confidence) => setShown({ ...shown, confidence })}
+        onRest={(confidence) => save({ filter: { ...filter, confidence } }, text('styling.filter'))}
+      />
+      <Slider
+        label={text('styling.area')}
+        value={toSlider(filter.area)}
+        minimum={0}
+        maximum={1}
+        step={0.005}
+        format={(value) => `≥ ${Math.round(toArea(value)).toLocaleString()} m²`}
+        onMove={(position) => setShown({ ...shown, area: toArea(position) })}
+        onRest={(position) => save({ filter: { ...filter, area: toArea(position) } }, text('styling.filter'))}
+      />
+      {kept !== null && (
+        <p className="quiet" role="status">
+          {text('styling.shown', { shown: kept.toLocaleString(), all: columns!.count.toLocaleString() })}
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,49 @@
+import { useEffect, useState } from 'react';
+
+/** A slider that shows at once and reports when it rests, so that a drag is one change. */
+export function Slider({
+  label,
+  value,
+  minimum,
+  maximum,
+  step,
+  format,
+  onMove,
+  onRest,
+}: {
+  label: string;
+  value: number;
+  minimum: number;
+  maximum: number;
+  step: number;
+  format(value: number): string;
+  onMove?(value: number): void;
+  onRest?(value: number): void;
+}) {
+  const [shown, setShown] = useState(value);
+  useEffect(() => setShown(value), [value]);
+  const rest = () => {
+    if (shown !== value) onRest?.(shown);
+  };
+  return (
+    <label className="slider">
+      <span>{label}</span>
+      <input
+        type="range"
+        aria-label={label}
+        min={minimum}
+        max={maximum}
+        step={step}
+        value={shown}
+        onChange={(event) => {
+          setShown(Number(event.target.value));
+          onMove?.(Number(event.target.value));
+        }}
+        onPointerUp={rest}
+        onKeyUp={rest}
+        onBlur={rest}
+      />
+      <output>{format(shown)}</output>
+    </label>
+  );
+}
