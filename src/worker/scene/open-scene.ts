@@ -46,12 +46,16 @@ export async function openScene(
     const { openImage } = await import('./image.ts');
     return openImage(path, png ? 'PNG' : 'JPEG', settings, signal);
   }
+  if (startsWith(head, [0, 0, 0, 12, 0x6a, 0x50, 0x20, 0x20]) || startsWith(head, [0xff, 0x4f, 0xff, 0x51])) {
+    const { openJpeg2000 } = await import('./jpeg2000/open-jpeg2000.ts');
+    return openJpeg2000(path, settings);
+  }
   const known = knownFormat(head);
   if (known !== null) throw unsupported(path, known);
   throw new Problem(
     'scene/not-a-raster',
     head.length === 0 ? `${path} is empty.` : `${path} is not a raster image.`,
-    'Scenes are GeoTIFF, PNG or JPEG files, or SAFE products (folder or zip).',
+    'Scenes are GeoTIFF, JPEG 2000, PNG or JPEG files, or Sentinel-1 products (SAFE folder or zip).',
   );
 }
 
@@ -110,8 +114,6 @@ function isTiff(head: Uint8Array): boolean {
 }
 
 function knownFormat(head: Uint8Array): string | null {
-  if (startsWith(head, [0, 0, 0, 12, 0x6a, 0x50]) || startsWith(head, [0xff, 0x4f, 0xff, 0x51]))
-    return 'a JPEG 2000 file';
   if (startsWith(head, [0x89, 0x48, 0x44, 0x46])) return 'an HDF5 file';
   if (startsWith(head, [0x43, 0x44, 0x46])) return 'a NetCDF file';
   if (startsWith(head, [0x45, 0x48, 0x46, 0x41])) return 'an Erdas Imagine file';

@@ -14,7 +14,6 @@ const refused: Record<string, string> = {
   'image-tiff__fuzz_images__oor_panic__colormap-shl-overflow.tiff': 'scene/corrupt',
   'image-tiff__fuzz_images__oor_panic__sample-get-lzw-stuck.tiff': 'scene/truncated',
   'rasterio__corrupt.tif': 'scene/truncated',
-  'stars__B01.jp2': 'scene/unsupported',
 };
 
 const tricky = here

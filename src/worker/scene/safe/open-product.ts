@@ -23,7 +23,7 @@ export async function openProduct(
       throw new Problem(
         'scene/unsupported',
         `${path} is a product of ${manifest.family || 'an unnamed satellite'} that is not read yet.`,
-        'SAFE folders of Sentinel-1 level 1 are; of others, convert the bands with gdal_translate first.',
+        'Products of Sentinel-1 level 1 are; of Sentinel-2, open the .jp2 bands in its IMG_DATA folder one by one.',
       );
     }
     return await openSentinel1(path, files, manifest, options, signal);
