@@ -3,7 +3,7 @@
  * the machine's own matrix multiplication: 1024³ products, turn about with the steps in one process. Wall clock and
  * processor time (all threads), medians; on a machine with other work the processor's share is the one to look at.
  *
- *   node bench/train.ts [--threads 2] [--steps 9] [--phase 0] [--width 128] [--layers 6] [--patch 8] [--json]
+ *   node bench/train.ts [--threads 2] [--steps 9] [--phase 1] [--width 128] [--layers 6] [--patch 8] [--json]
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
   options: {
     threads: { type: 'string', default: '2' },
     steps: { type: 'string', default: '9' },
-    phase: { type: 'string', default: '0' },
+    phase: { type: 'string', default: '1' },
     width: { type: 'string' },
     layers: { type: 'string' },
     patch: { type: 'string' },
@@ -38,9 +38,10 @@ const threads = Number(options.threads);
 const recipe = JSON.parse(
   readFileSync(path.resolve(import.meta.dirname, '../configs/starter/clip.json'), 'utf8'),
 );
-const { side, images } = recipe.phases[Number(options.phase)];
+const phase = recipe.phases[Number(options.phase)];
+const { side, images } = phase;
 const width = Number(options.width ?? recipe.vision.width);
-const layers = Number(options.layers ?? recipe.vision.layers);
+const layers = Number(options.layers ?? phase.layers);
 const patch = Number(options.patch ?? recipe.vision.patch);
 const vocabulary = 2000;
 const words = 16;
