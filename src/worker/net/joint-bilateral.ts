@@ -76,19 +76,20 @@ export interface SourceLayout {
   block: number;
 }
 
-/** The `index`th of `count` nearly equal parts of a step's rows of blocks. */
+/**
+ * The `index`th of `count` nearly equal parts of a step's rows of blocks. Where there are fewer rows than bands, those
+ * without a row of their own do the next band's first once more (`ownRows` tells): no array is ever empty.
+ */
 export interface Band {
   index: number;
   count: number;
 }
 
-/** Rows (or columns) of blocks of one step, with everything that hangs on one axis only. */
+/** Rows (or columns) of blocks, with everything that hangs on one axis only. */
 interface Axis {
   /** Length of the whole target axis, pixels. */
   target: Size;
-  /** Blocks of the band, and the first of them. */
   blocks: Size;
-  firstBlock: Size;
   /** Target pixels around each block, reflected into the image: int64 `[blocks, block + 2·radius]`. */
   neighbours: Value;
   /** Source pixels under each block, clamped into the source: int64 `[blocks, support]`. */
@@ -104,20 +105,11 @@ function supportRange(block: number, radius: number): { first: number; length: n
   return { first, length: last - first + 1 };
 }
 
-function blockAxis(graph: Graph, source: Size, block: number, radius: number, band: Band): Axis {
+function blockAxis(graph: Graph, source: Size, block: number, radius: number): Axis {
   const target = graph.scaleSize(source, 2);
-  const allBlocks = graph.scaleSize(target, 1 / block);
-  const firstBlock = bandStart(graph, allBlocks, band.index, band.count);
-  const blocks =
-    band.count === 1
-      ? allBlocks
-      : graph.subtractSizes(bandStart(graph, allBlocks, band.index + 1, band.count), firstBlock);
+  const blocks = graph.scaleSize(target, 1 / block);
   const { first, length } = supportRange(block, radius);
-  const starts = add(
-    graph,
-    cast(graph, range(graph, blocks), 'float32'),
-    cast(graph, graph.sizeValue(firstBlock), 'float32'),
-  );
+  const starts = cast(graph, range(graph, blocks), 'float32');
   const limit = (size: Size) => {
     const value = cast(graph, graph.sizeValue(size), 'float32');
     return subtract(graph, value, graph.scalar(1));
@@ -160,11 +152,42 @@ function blockAxis(graph: Graph, source: Size, block: number, radius: number, ba
   return {
     target,
     blocks,
-    firstBlock,
     neighbours: cast(graph, neighbours, 'int64'),
     support: cast(graph, support, 'int64'),
     fold: cubicWeight(graph, distance, -0.75),
   };
+}
+
+/** The rows of blocks that a band works on, and where they begin. */
+function bandRows(graph: Graph, all: Axis, band: Band): { rows: Axis; first: Size } {
+  if (band.count === 1) return { rows: all, first: 0 };
+  const first = bandStart(graph, all.blocks, band.index, band.count);
+  const blocks = atLeastOne(graph, ownRows(graph, all.blocks, band));
+  const start = graph.sizeValue(first);
+  const end = add(graph, start, graph.sizeValue(blocks));
+  const part = (value: Value) =>
+    graph.apply('Slice', [value, start, end, graph.integers([0], 'axes')], {}, [
+      dimensionOf(blocks),
+      ...value.shape.slice(1),
+    ]);
+  const { target, neighbours, support, fold } = all;
+  return {
+    rows: { target, blocks, neighbours: part(neighbours), support: part(support), fold: part(fold) },
+    first,
+  };
+}
+
+/** Rows of blocks that a band adds to the result, of `blocks` in all; none where there are fewer than bands. */
+export function ownRows(graph: Graph, blocks: Size, { index, count }: Band): Size {
+  return graph.subtractSizes(
+    bandStart(graph, blocks, index + 1, count),
+    bandStart(graph, blocks, index, count),
+  );
+}
+
+function atLeastOne(graph: Graph, size: Size): Size {
+  if (typeof size === 'number') return Math.max(1, size);
+  return { symbol: `max(1,${size.symbol})`, value: maximum(graph, size.value, graph.integers([1])) };
 }
 
 /** ⌊blocks · index / count⌋ */
@@ -248,10 +271,24 @@ export function stepGuidance(
   });
 }
 
-/**
- * Kernels of one band of one step. The target has twice the source's pixels along each side. Bands bound what is held at once, and keep it in the processor's cache.
- */
-export function blockKernels(
+/** What all bands of a step share. */
+export interface Step {
+  geometry: BilateralGeometry;
+  guidance: Guidance;
+  source: SourceLayout;
+  block: number;
+  rows: Axis;
+  columns: Axis;
+  /** Logarithm of the spatial kernel, `[taps]`. */
+  spatial: Value;
+  /** Where each pixel's window lies in its block's range products (`windowPositions`). */
+  positions: Value;
+  /** Weights and biases of the fixup's two layers, the second a tenth of the checkpoint's. */
+  fixup: readonly [Value, Value, Value, Value];
+}
+
+/** The target has twice the source's pixels along each side. */
+export function bilateralStep(
   graph: Graph,
   parameters: Parameters,
   prefix: string,
@@ -259,21 +296,39 @@ export function blockKernels(
   guidance: Guidance,
   source: SourceLayout,
   block: number,
-  band: Band,
-): BlockKernels {
+): Step {
+  const tenth = graph.scalar(0.1);
+  return {
+    geometry,
+    guidance,
+    source,
+    block,
+    rows: graph.scope('rows', () => blockAxis(graph, source.rows, block, geometry.radius)),
+    columns: graph.scope('columns', () => blockAxis(graph, source.columns, block, geometry.radius)),
+    spatial: graph.scope('kernel', () => logarithmOfSpatial(graph, parameters, prefix, geometry)),
+    positions: windowPositions(graph, block, geometry.radius),
+    fixup: graph.scope('fixup', () => [
+      parameters.matrix(`${prefix}.fixup_proj.0.weight`),
+      parameters.tensor(`${prefix}.fixup_proj.0.bias`),
+      multiply(graph, parameters.matrix(`${prefix}.fixup_proj.1.weight`), tenth),
+      multiply(graph, parameters.tensor(`${prefix}.fixup_proj.1.bias`), tenth),
+    ]),
+  };
+}
+
+/** Kernels of one band of a step. Bands bound what is held at once, and keep it in the processor's cache. */
+export function blockKernels(graph: Graph, step: Step, band: Band): BlockKernels {
+  const { geometry, guidance, source, block, columns: x } = step;
   const { radius } = geometry;
   const diameter = 2 * radius + 1;
   const taps = diameter * diameter;
   const pixels = block * block;
-  const y = graph.scope('rows', () => blockAxis(graph, source.rows, block, radius, band));
-  const x = graph.scope('columns', () =>
-    blockAxis(graph, source.columns, block, radius, { index: 0, count: 1 }),
-  );
+  const { rows: y, first } = graph.scope('rows', () => bandRows(graph, step.rows, band));
   const blocks = graph.multiplySizes(y.blocks, x.blocks);
 
   const inBlocks = (flat: Value): Value => {
     const channels = flat.shape[1] as number;
-    const own = band.count === 1 ? flat : bandPixels(graph, flat, y, x.target, block);
+    const own = band.count === 1 ? flat : bandPixels(graph, flat, y.blocks, first, x.target, block);
     const apart = graph.reshape(own, [y.blocks, block, x.blocks, block, channels]);
     return graph.reshape(transpose(graph, apart, [0, 2, 3, 1, 4]), [blocks, pixels, channels]);
   };
@@ -285,25 +340,16 @@ export function blockKernels(
     );
     const products = matmul(graph, around, transpose(graph, inBlocks(guidance.keys), [0, 2, 1]));
     const flat = graph.reshape(products, [blocks, pixels * (block + 2 * radius) ** 2]);
-    const own = expand(graph, windowPositions(graph, block, radius), [blocks, pixels * taps]);
+    const own = expand(graph, step.positions, [blocks, pixels * taps]);
     return graph.reshape(graph.apply('GatherElements', [flat, own], { axis: 1 }), [blocks, pixels, taps]);
   });
-  const kernel = graph.scope('kernel', () => combineKernels(graph, parameters, prefix, geometry, range));
+  const kernel = graph.scope('kernel', () => combineKernels(graph, step, range));
   const corrected = graph.scope('fixup', () => {
     const all = graph.scaleSize(blocks, pixels);
     const flat = graph.reshape(kernel, [all, taps]);
     const joined = concat(graph, [flat, graph.reshape(inBlocks(guidance.colours), [all, 3])], 1);
-    const hidden = gelu(
-      graph,
-      add(
-        graph,
-        matmul(graph, joined, parameters.matrix(`${prefix}.fixup_proj.0.weight`)),
-        parameters.tensor(`${prefix}.fixup_proj.0.bias`),
-      ),
-    );
-    const tenth = graph.scalar(0.1);
-    const weight = multiply(graph, parameters.matrix(`${prefix}.fixup_proj.1.weight`), tenth);
-    const bias = multiply(graph, parameters.tensor(`${prefix}.fixup_proj.1.bias`), tenth);
+    const [hiddenWeight, hiddenBias, weight, bias] = step.fixup;
+    const hidden = gelu(graph, add(graph, matmul(graph, joined, hiddenWeight), hiddenBias));
     return add(graph, flat, add(graph, matmul(graph, hidden, weight), bias));
   });
 
@@ -325,11 +371,11 @@ export function blockKernels(
   });
 }
 
-/** The rows `[band's pixels, C]` of pixels `[all pixels, C]` that lie in the band. */
-function bandPixels(graph: Graph, flat: Value, y: Axis, width: Size, block: number): Value {
+/** The pixels `[…, C]`, of all `[all pixels, C]`, under `rows` rows of blocks from `first` on. */
+function bandPixels(graph: Graph, flat: Value, rows: Size, first: Size, width: Size, block: number): Value {
   const rowOfBlocks = graph.scaleSize(width, block);
-  const start = graph.multiplySizes(y.firstBlock, rowOfBlocks);
-  const length = graph.multiplySizes(y.blocks, rowOfBlocks);
+  const start = graph.multiplySizes(first, rowOfBlocks);
+  const length = graph.multiplySizes(rows, rowOfBlocks);
   const end = add(graph, graph.sizeValue(start), graph.sizeValue(length));
   return graph.apply('Slice', [flat, graph.sizeValue(start), end, graph.integers([0], 'axes')], {}, [
     dimensionOf(length),
@@ -357,13 +403,12 @@ function windowPositions(graph: Graph, block: number, radius: number): Value {
   return graph.constant(positions, [1, positions.length], 'window_positions');
 }
 
-/** Softmax over the range products times the Gaussian of the distance, renormalised: `[blocks, pixels, taps]`. */
-function combineKernels(
+/** -(x² + y²) / (2 σ²) of every kernel position: `[taps]`. */
+function logarithmOfSpatial(
   graph: Graph,
   parameters: Parameters,
   prefix: string,
   geometry: BilateralGeometry,
-  range: Value,
 ): Value {
   const diameter = 2 * geometry.radius + 1;
   const squared = Float32Array.from({ length: diameter * diameter }, (_, tap) => {
@@ -372,7 +417,7 @@ function combineKernels(
     return u * u + v * v;
   });
   const sigma = parameters.tensor(`${prefix}.sigma_spatial`);
-  const exponent = divide(
+  return divide(
     graph,
     graph.constant(
       squared.map((value) => -value / 2),
@@ -381,8 +426,12 @@ function combineKernels(
     ),
     multiply(graph, sigma, sigma),
   );
-  if (geometry.spatialInSoftmax) return softmax(graph, add(graph, range, exponent));
-  const product = multiply(graph, softmax(graph, range), exponential(graph, exponent));
+}
+
+/** Softmax over the range products times the Gaussian of the distance, renormalised: `[blocks, pixels, taps]`. */
+function combineKernels(graph: Graph, { geometry, spatial }: Step, range: Value): Value {
+  if (geometry.spatialInSoftmax) return softmax(graph, add(graph, range, spatial));
+  const product = multiply(graph, softmax(graph, range), exponential(graph, spatial));
   return divide(graph, product, clip(graph, reduceSum(graph, product, [2]), 1e-7, null));
 }
 

@@ -15,8 +15,10 @@ import {
   applyKernels,
   type BilateralGeometry,
   type BlockKernels,
+  bilateralStep,
   blockKernels,
   blockSide,
+  ownRows,
   type SourceLayout,
   stepGuidance,
   unblock,
@@ -114,8 +116,11 @@ export function mapTokens(
   };
 }
 
-/** Bands that a fourth or later doubling is done in; the smallest window then has as many rows of blocks. */
-const lateStepBands = 6;
+/** Bands of the last doubling: one or two rows of a 224 window's blocks each, which the processor's cache holds. */
+const lastStepBands = 14;
+
+/** Bands of a fourth or later doubling whose parts are joined again: as many rows of blocks as the smallest window has. */
+const innerStepBands = 6;
 
 /**
  * Upsamples `source` `[N, channels]` through all steps under the kernels of `image` `[1, 3, H, W]`. `finish` turns
@@ -144,7 +149,7 @@ export function upsample(
   let values = source;
   prefixes.forEach((prefix, index) => {
     const last = index === prefixes.length - 1;
-    const count = index >= 3 ? lateStepBands : 1;
+    const count = index < 3 ? 1 : last ? lastStepBands : innerStepBands;
     const step = `step${index + 1}`;
     const block = blockSide(index + 1);
     const from = { layout, values };
@@ -154,14 +159,20 @@ export function upsample(
     const guidance = graph.scope(step, () =>
       stepGuidance(graph, parameters, prefix, image, geometry.patch / 2 ** (index + 1), rows, columns),
     );
+    const shared = graph.scope(step, () =>
+      bilateralStep(graph, parameters, prefix, bilateral, guidance, from.layout, block),
+    );
     const bands = Array.from({ length: count }, (_, band) =>
       graph.scope(count === 1 ? step : `${step}.band${band + 1}`, () => {
-        const kernels = blockKernels(graph, parameters, prefix, bilateral, guidance, from.layout, block, {
-          index: band,
-          count,
-        });
+        const kernels = blockKernels(graph, shared, { index: band, count });
         const inBlocks = graph.scope('apply', () => applyKernels(graph, kernels, from.values));
-        if (last) return finish(kernels, inBlocks);
+        if (last) {
+          const finished = finish(kernels, inBlocks);
+          const own = ownRows(graph, graph.scaleSize(rows, 1 / block), { index: band, count });
+          return count === 1
+            ? finished
+            : firstRows(graph, finished, graph.multiplySizes(graph.scaleSize(own, block), columns));
+        }
         const pixels = graph.scaleSize(
           graph.multiplySizes(kernels.blockRows, kernels.blockColumns),
           block ** 2,
@@ -176,6 +187,13 @@ export function upsample(
         : graph.apply('Concat', bands, { axis: 0 }, [dimensionOf(pixels), ...bands[0]!.shape.slice(1)]);
   });
   return values;
+}
+
+function firstRows(graph: Graph, x: Value, count: Size): Value {
+  return graph.apply('Slice', [x, graph.integers([0]), graph.sizeValue(count), graph.integers([0])], {}, [
+    dimensionOf(count),
+    ...x.shape.slice(1),
+  ]);
 }
 
 /**
