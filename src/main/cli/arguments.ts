@@ -103,3 +103,12 @@ export function thresholdOf(text: string): number | number[] | Record<string, nu
   }
   return parts.length === 1 ? fraction(text) : parts.map(fraction);
 }
+
+/** `2x3`: range and azimuth. */
+export function multilookOf(text: string): { range: number; azimuth: number } {
+  const match = /^\s*(\d{1,2})\s*[x×]\s*(\d{1,2})\s*$/.exec(text);
+  const [range, azimuth] = [Number(match?.[1]), Number(match?.[2])];
+  if (!(range >= 1 && range <= 64 && azimuth >= 1 && azimuth <= 64))
+    throw new InvalidArgumentError('Give two counts from 1 to 64, such as 2x2.');
+  return { range, azimuth };
+}

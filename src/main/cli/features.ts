@@ -51,7 +51,7 @@ export function encodeCommand(door: Console): Command {
     try {
       const summary = await runEncode(
         {
-          ...encodingSettings(options),
+          ...(await encodingSettings(options)),
           scene,
           pack,
           out: options.out ?? `${path.parse(scene).name}.features`,

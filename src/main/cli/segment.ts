@@ -12,6 +12,7 @@ import {
   type ExtentArgument,
   extentOf,
   memorySize,
+  multilookOf,
   resolutionOf,
   thresholdOf,
   wholeNumber,
@@ -48,6 +49,13 @@ export interface EncodingOptionValues {
   stride: number;
   attention?: 'segearth';
   lastLayers?: number;
+  modality?: 'optical' | 'sar';
+  recipe?: string;
+  calibration?: string;
+  noise?: boolean;
+  multilook?: { range: number; azimuth: number };
+  speckle?: string;
+  composite?: string;
 }
 
 type SegmentOptions = RunOptionValues & EncodingOptionValues;
@@ -65,7 +73,7 @@ order given; 0 is unclassified or nodata. Ctrl-C keeps finished strips: the same
 export function segmentCommand(door: Console): Command {
   const command = new Command('segment')
     .description('Turn a scene into polygons of the classes you name.')
-    .argument('<scene>', 'GeoTIFF, COG, PNG or JPEG');
+    .argument('<scene>', 'GeoTIFF, JPEG 2000, PNG, JPEG, or a Sentinel-1 product (folder or zip)');
   promptOptions(command);
   encodingOptions(command.optionsGroup('How to look:'));
   extentOption(command);
@@ -134,6 +142,42 @@ export function encodingOptions(command: Command): Command {
       '--last-layers <count>',
       "layers that use that attention, 1 or 2 (default: the pack's, 1 for optical scenes)",
       wholeNumber(1),
+    )
+    .optionsGroup('Radar scenes:')
+    .addOption(
+      new Option(
+        '--modality <kind>',
+        'take the scene for this kind, and the encoder for it (default: what the scene says of itself)',
+      ).choices(['optical', 'sar']),
+    )
+    .addOption(
+      new Option(
+        '--calibration <kind>',
+        "backscatter by the product's table (default: sigma0 where it has one)",
+      ).choices(['none', 'sigma0', 'beta0', 'gamma0']),
+    )
+    .option('--noise', 'take thermal noise off (default: where the product tells of it)')
+    .option('--no-noise', 'leave thermal noise in')
+    .option('--multilook <counts>', 'average pixels: RANGExAZIMUTH, such as 2x2 (default: 1x1)', multilookOf)
+    .addOption(
+      new Option('--speckle <filter>', 'speckle filter (default: refined-lee)').choices([
+        'none',
+        'boxcar',
+        'lee',
+        'refined-lee',
+        'frost',
+        'gamma-map',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--composite <bands>',
+        'what is shown to the encoder (default: VV or HH where there is one)',
+      ).choices(['all', 'VV', 'VH', 'HH', 'HV', 'ratio', 'false-colour']),
+    )
+    .option(
+      '--recipe <file>',
+      'radar recipe or some of its fields, JSON as landscribe info --json prints it',
     );
 }
 
@@ -212,11 +256,12 @@ async function segment(door: Console, scene: string, options: SegmentOptions): P
   const pack = packOf(options.pack);
   const { createApp } = await import('../app.ts');
   const settings = await runSettings(options);
+  const encoding = await encodingSettings(options);
   await showRun(door, options.json ?? false, (watch) =>
     createApp().segment(
       {
         ...settings,
-        ...encodingSettings(options),
+        ...encoding,
         scene,
         pack,
         out: options.out ?? `${path.parse(scene).name}.classes`,
@@ -227,8 +272,10 @@ async function segment(door: Console, scene: string, options: SegmentOptions): P
 }
 
 /** The request's part that an encoding settles. */
-export function encodingSettings(options: EncodingOptionValues) {
+export async function encodingSettings(options: EncodingOptionValues) {
   return {
+    modality: options.modality ?? null,
+    radar: await radarFields(options),
     bands: options.bands ?? null,
     resolution: options.resolution ?? null,
     window: options.window,
@@ -236,6 +283,30 @@ export function encodingSettings(options: EncodingOptionValues) {
     attention: options.attention ?? null,
     lastLayers: options.lastLayers ?? null,
   };
+}
+
+/** Fields of the radar recipe that were given; null without any. */
+async function radarFields(options: EncodingOptionValues): Promise<Record<string, unknown> | null> {
+  const { calibration, noise, multilook, speckle, composite } = options;
+  const given = Object.entries({ calibration, noise, multilook, speckle, composite }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (options.recipe === undefined) return given.length === 0 ? null : Object.fromEntries(given);
+  let recipe: unknown;
+  try {
+    recipe = JSON.parse(await readFile(options.recipe, 'utf8'));
+  } catch (cause) {
+    throw new Problem(
+      'prep/bad-recipe',
+      `${options.recipe} is not a radar recipe in JSON (${cause instanceof Error ? cause.message : String(cause)}).`,
+      'landscribe info SCENE --json prints one, under "radar".',
+      cause,
+    );
+  }
+  if (typeof recipe !== 'object' || recipe === null || Array.isArray(recipe)) {
+    throw new Problem('prep/bad-recipe', `${options.recipe} holds no object.`, 'Give fields of a recipe.');
+  }
+  return { ...recipe, ...Object.fromEntries(given) };
 }
 
 /** The request's other part. */

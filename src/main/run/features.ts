@@ -12,6 +12,7 @@ import { planLanes } from './lanes.ts';
 import {
   laneBytes,
   planMemory,
+  preparationNotes,
   type RunOptions,
   runSegment,
   type SegmentSummary,
@@ -27,6 +28,8 @@ export interface EncodeInput
     | 'pack'
     | 'bands'
     | 'resolution'
+    | 'modality'
+    | 'radar'
     | 'window'
     | 'stride'
     | 'attention'
@@ -66,7 +69,6 @@ export async function runEncode(
   const request = { ...checked, pack: await packFolder(checked.pack) };
   const pack = await openPack(request.pack);
   await verifyPack(pack, signal);
-  const { modality, attention, lastLayers } = scoringOf(request, pack);
   const memory = planMemory(request.memory);
   const lanePlan = planLanes(
     request.threads,
@@ -83,6 +85,10 @@ export async function runEncode(
   const lanes = new Lanes();
   const failing = new AbortController();
   try {
+    const preparation = await thread.run('planRadarPreparation', request, { signal });
+    const scoring = scoringOf(request, pack, preparation.modality);
+    for (const text of preparationNotes(preparation, scoring, pack)) onNote?.(text);
+    const { modality, attention, lastLayers } = scoring;
     const encoder = { modality, attention, lastLayers };
     lanes.start(
       {
@@ -115,6 +121,7 @@ export async function runEncode(
         encoder,
         bands: request.bands,
         resolution: request.resolution,
+        radar: preparation.recipe,
         window: request.window,
         stride: request.stride,
         folder,
@@ -155,7 +162,17 @@ export async function runEncode(
 /** What `prompt` may be asked: a run's settings without those that the encoding has settled. */
 export type PromptInput = Omit<
   SegmentInput,
-  'scene' | 'pack' | 'bands' | 'resolution' | 'window' | 'stride' | 'attention' | 'lastLayers' | 'features'
+  | 'scene'
+  | 'pack'
+  | 'bands'
+  | 'resolution'
+  | 'modality'
+  | 'radar'
+  | 'window'
+  | 'stride'
+  | 'attention'
+  | 'lastLayers'
+  | 'features'
 >;
 
 /** Labels a scene whose features were stored in `folder`; the encoder does not run. Throws `Problem`. */
@@ -173,6 +190,8 @@ export async function runPrompt(
       pack: header.packFolder,
       bands: pixels.bands as number[],
       resolution: pixels.resolution as number | 'native' | null,
+      modality: pixels.radar ? 'sar' : (encoder.modality as 'optical' | 'sar'),
+      radar: (pixels.radar ?? null) as Record<string, unknown> | null,
       window,
       stride,
       attention: encoder.attention as AttentionName,

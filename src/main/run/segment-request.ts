@@ -51,6 +51,10 @@ export const segmentRequest = z.strictObject({
     .union([z.literal('native'), z.number().positive()])
     .nullable()
     .default(null),
+  /** null: what the scene says of itself. */
+  modality: z.enum(['optical', 'sar']).nullable().default(null),
+  /** Fields of the radar recipe that are not to be those proposed for the scene. */
+  radar: z.record(z.string(), z.unknown()).nullable().default(null),
   extent: extent.nullable().default(null),
   /** Working pixels; 0: the whole scene as one window. */
   window: z.int().min(0).max(4096).default(224),

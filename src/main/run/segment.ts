@@ -4,12 +4,14 @@ import { MessageChannel } from 'node:worker_threads';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
 import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
+import type { RadarRecipe } from '../../worker/prep/sar/recipe.ts';
 import type { Grid } from '../../worker/raster/grid.ts';
 import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
 import { unpackFeatures } from '../../worker/steps/feature-batch.ts';
+import type { Modality, RadarPreparation } from '../../worker/steps/radar-preparation.ts';
 import { type PicturePart, reducedGrid } from '../../worker/steps/reduce-strip.ts';
 import type { PolygonFeature } from '../../worker/vector/feature.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
@@ -122,8 +124,11 @@ export function lanesOf(request: SegmentRequest, pack: Pack): LanePlan {
   );
 }
 
-/** Settings of the scorers with the pack's own where the request leaves them open. Throws `Problem`. */
-export function scoringOf(request: SegmentRequest, pack: Pack) {
+/**
+ * Settings of the scorers with the pack's own where the request leaves them open; a pack without an encoder for SAR looks
+ * with its optical one. Throws `Problem`.
+ */
+export function scoringOf(request: SegmentRequest, pack: Pack, modality: Modality = 'optical') {
   const { encoders, upsampler, name } = pack.manifest;
   const kinds = { simfeatup: 'jbu_one', featup: 'jbu_stack' } as const;
   const asked = request.upsampler;
@@ -134,10 +139,12 @@ export function scoringOf(request: SegmentRequest, pack: Pack) {
       'Leave --upsampler out to use what the pack has, or use none.',
     );
   }
+  const sees = modality === 'sar' && encoders.sar ? ('sar' as const) : ('optical' as const);
+  const encoder = encoders[sees] ?? encoders.optical;
   return {
-    modality: 'optical' as const,
-    attention: request.attention ?? (encoders.optical.attention as NonNullable<SegmentRequest['attention']>),
-    lastLayers: request.lastLayers ?? encoders.optical.lastLayers,
+    modality: sees,
+    attention: request.attention ?? (encoder.attention as NonNullable<SegmentRequest['attention']>),
+    lastLayers: request.lastLayers ?? encoder.lastLayers,
     lambda: request.lambda,
     upsample: asked !== 'none' && upsampler !== null,
   };
@@ -155,7 +162,6 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
     request.classes.flatMap((entry) => entry.words),
   );
   await verifyPack(pack, options.signal);
-  const scoring = scoringOf(request, pack);
   if (!(await stat(request.scene).catch(() => null))) {
     throw new Problem('scene/missing', `${request.scene} does not exist.`, 'Check the name and the folder.');
   }
@@ -171,10 +177,24 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
   };
   const conductor = new EngineThread('conductor');
   try {
-    const reply = await classify(conductor, request, plan, pack, scoring, words, memory, lanePlan, {
-      ...options,
-      onNote: note,
-    });
+    const preparation = await conductor.run('planRadarPreparation', request, { signal: options.signal });
+    const scoring = scoringOf(request, pack, preparation.modality);
+    for (const text of preparationNotes(preparation, scoring, pack)) note(text);
+    const reply = await classify(
+      conductor,
+      request,
+      plan,
+      pack,
+      scoring,
+      preparation.recipe,
+      words,
+      memory,
+      lanePlan,
+      {
+        ...options,
+        onNote: note,
+      },
+    );
     const { classPixels, polygons } = await write(conductor, request, plan, memory, reply, {
       ...options,
       onNote: note,
@@ -215,6 +235,22 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
   }
 }
 
+/** What the person who watches should know of how a scene is looked at; nothing of optical scenes. */
+export function preparationNotes(
+  { modality, reason }: RadarPreparation,
+  scoring: ReturnType<typeof scoringOf>,
+  pack: Pack,
+): string[] {
+  if (modality === 'optical') return reason.startsWith('Optical') ? [] : [reason];
+  const { name } = pack.manifest;
+  return [
+    reason,
+    scoring.modality === 'sar'
+      ? `Encoder for SAR of ${name}: ${scoring.attention} attention in the last ${scoring.lastLayers === 1 ? 'layer' : `${scoring.lastLayers} layers`}.`
+      : `warning: pack ${name} has no encoder for SAR; it looks with its optical one, which has not learnt radar.`,
+  ];
+}
+
 /** Class map and confidence in the partial folder, by the conductor in its thread and lanes in theirs. */
 async function classify(
   conductor: EngineThread,
@@ -222,6 +258,7 @@ async function classify(
   plan: OutputPlan,
   pack: Pack,
   scoring: ReturnType<typeof scoringOf>,
+  radar: RadarRecipe | null,
   words: string[],
   memory: MemoryPlan,
   { lanes: laneCount, threadsPerLane }: LanePlan,
@@ -275,6 +312,7 @@ async function classify(
         background: request.background,
         bands: request.bands,
         resolution: request.resolution,
+        radar,
         extent: request.extent,
         window: request.window,
         stride: request.stride,

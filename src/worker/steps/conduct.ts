@@ -3,16 +3,17 @@ import type { ClassEntry } from '../classmap/class-entry.ts';
 import { decisionRule } from '../classmap/decide.ts';
 import { FeatureReader } from '../features/feature-store.ts';
 import type { Precision } from '../features/window-codec.ts';
+import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import { type Extent, extentWindow } from '../raster/extent.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
-import { openScene } from '../scene/open-scene.ts';
 import type { SceneHeader } from '../scene/scene.ts';
 import { planWindows, windowNumber } from '../tile/plan.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
+import { openRunScene } from './radar-preparation.ts';
 import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
 import { RemoteScorer } from './remote-lane.ts';
 import { type FinishedStrip, type SegmentSceneResult, segmentScene } from './segment.ts';
@@ -38,6 +39,8 @@ export interface ConductRequest {
   /** 1-based. */
   bands: number[] | null;
   resolution: number | 'native' | null;
+  /** Prepares a radar scene. */
+  radar: RadarRecipe | null;
   extent: Extent | null;
   window: number;
   stride: number;
@@ -77,7 +80,7 @@ export interface ConductReply extends SegmentSceneResult {
 export async function conduct(request: ConductRequest, context: TaskContext): Promise<ConductReply> {
   const { signal } = context;
   const { pack, classes } = request;
-  const scene = await openScene(request.scene, signal, { cacheBytes: request.cacheBytes });
+  const { scene, close } = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
   const lanes: RemoteScorer[] = [];
   let features: FeatureReader | null = null;
   try {
@@ -112,7 +115,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         sceneFingerprint,
         packChecksum: pack.checksum,
       });
-      checkPixels(features, { bands, stretch, grid: workingGrid });
+      checkPixels(features, { bands, stretch, grid: workingGrid, radar: request.radar });
     }
     const plan = planWindows(workingGrid.width, workingGrid.height, request.window, request.stride);
     const provenance: Provenance = {
@@ -132,6 +135,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         background: request.background,
         bands: bands.map((band) => band + 1),
         stretch,
+        radar: request.radar,
         workingResolution: workingGrid.resolution,
         extent: request.extent === null ? null : region,
         ...request.recorded,
@@ -165,7 +169,12 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       ...(request.pictureSide !== null && { onStrip: teller(region, request.pictureSide, context) }),
       rule,
       provenance,
-      identity: { ...request.scoring, stretch, level: working.level },
+      identity: {
+        ...request.scoring,
+        stretch,
+        level: working.level,
+        ...(request.radar && { radar: request.radar }),
+      },
       outputs: request.outputs,
       resume: request.resume,
       memoryBytes: request.memoryBytes,
@@ -176,7 +185,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   } finally {
     for (const lane of lanes) lane.close();
     await features?.close();
-    await scene.close();
+    await close();
   }
 }
 
@@ -199,19 +208,26 @@ function checkPixels(
     bands,
     stretch,
     grid,
-  }: { bands: number[]; stretch: unknown; grid: { width: number; height: number; scale: number } },
+    radar,
+  }: {
+    bands: number[];
+    stretch: unknown;
+    radar: unknown;
+    grid: { width: number; height: number; scale: number };
+  },
 ): void {
   const { pixels } = header.identity;
   const now = {
     bands: bands.map((band) => band + 1),
     grid: { width: grid.width, height: grid.height, scale: grid.scale },
     stretch,
+    radar,
   };
   for (const [key, value] of Object.entries(now)) {
-    if (JSON.stringify(pixels[key]) === JSON.stringify(value)) continue;
+    if (JSON.stringify(pixels[key] ?? null) === JSON.stringify(value)) continue;
     throw new Problem(
       'features/settings',
-      `${folder} was encoded with another ${key === 'grid' ? 'working resolution' : key}.`,
+      `${folder} was encoded with another ${key === 'grid' ? 'working resolution' : key === 'radar' ? 'radar recipe' : key}.`,
       'Prompt with the settings it was encoded with, or encode again.',
     );
   }

@@ -2,12 +2,13 @@ import type { MessagePort } from 'node:worker_threads';
 import { BasisSample } from '../features/basis.ts';
 import { type FeatureIdentity, FeatureWriter } from '../features/feature-store.ts';
 import { type Precision, WindowCodec } from '../features/window-codec.ts';
+import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import type { Window } from '../raster/grid.ts';
-import { openScene } from '../scene/open-scene.ts';
 import { planWindows, type WindowPlan, windowAt } from '../tile/plan.ts';
 import type { PackFacts } from './conduct.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
+import { openRunScene } from './radar-preparation.ts';
 import { RemoteLane } from './remote-lane.ts';
 import type { TaskContext } from './task-context.ts';
 import { type WindowWorker, workInOrder } from './window-queue.ts';
@@ -23,6 +24,8 @@ export interface EncodeRequest {
   /** 1-based. */
   bands: number[] | null;
   resolution: number | 'native' | null;
+  /** Prepares a radar scene. */
+  radar: RadarRecipe | null;
   window: number;
   stride: number;
   folder: string;
@@ -59,7 +62,7 @@ export async function encodeScene(request: EncodeRequest, context: TaskContext):
   const { signal } = context;
   const { pack, folder } = request;
   const lanes = request.lanes.map((port) => new RemoteLane<Uint8Array<ArrayBuffer>>(port));
-  const scene = await openScene(request.scene, signal, { cacheBytes: request.cacheBytes });
+  const { scene, close } = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
   try {
     const { header } = scene;
     const grid = chooseWorkingGrid(
@@ -97,6 +100,7 @@ export async function encodeScene(request: EncodeRequest, context: TaskContext):
             resolution: request.resolution,
             grid: { width: grid.width, height: grid.height, scale: grid.scale },
             stretch,
+            radar: request.radar,
           }),
         ),
         window: request.window,
@@ -160,7 +164,7 @@ export async function encodeScene(request: EncodeRequest, context: TaskContext):
     }
   } finally {
     for (const lane of lanes) lane.close();
-    await scene.close();
+    await close();
   }
 }
 

@@ -1,9 +1,11 @@
+import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
 import type { Crs } from '../raster/crs.ts';
 import { toOwnGeographic } from '../raster/crs.ts';
 import { type Affine, applyAffine, isPixelTransform } from '../raster/grid.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { BandHeader, SceneHeader } from '../scene/scene.ts';
+import { type Modality, radarPreparationOf } from './radar-preparation.ts';
 
 /** What `landscribe info` tells of a scene; plain JSON. */
 export interface SceneInfo {
@@ -27,20 +29,32 @@ export interface SceneInfo {
   overviews: { width: number; height: number }[];
   details: Record<string, string>;
   fingerprint: string;
+  modality: Modality;
+  /** How a run prepares a radar scene unless told otherwise; null where it does not. */
+  radar: RadarRecipe | null;
 }
 
 /** Reads a scene's header. Files that are cut short are described too; `details.warning` says so. */
 export async function describeScene(path: string, signal?: AbortSignal): Promise<SceneInfo> {
   const scene = await openScene(path, signal, { allowIncomplete: true });
   try {
-    return { ...describeHeader(scene.header, path), fingerprint: await fingerprintFile(path) };
+    const { modality, recipe } = await radarPreparationOf(scene, null, null, signal);
+    return {
+      ...describeHeader(scene.header, path),
+      fingerprint: await fingerprintFile(path),
+      modality,
+      radar: recipe,
+    };
   } finally {
     await scene.close();
   }
 }
 
 /** All that an opened scene's header tells. */
-export function describeHeader(header: SceneHeader, path: string): Omit<SceneInfo, 'fingerprint'> {
+export function describeHeader(
+  header: SceneHeader,
+  path: string,
+): Omit<SceneInfo, 'fingerprint' | 'modality' | 'radar'> {
   const { format, grid, bands, overviews, groundSampleDistance, details } = header;
   const { width, height, transform, crs } = grid;
   const placed = crs !== null || !isPixelTransform(transform);
@@ -94,6 +108,8 @@ export function formatSceneInfo(info: SceneInfo): string {
     ['Nodata', nodataText(info.bands)],
     ['CRS', info.crs === null ? 'none' : crsText(info.crs)],
   ];
+  lines.push(['Modality', info.modality === 'sar' ? 'radar (SAR)' : 'optical']);
+  if (info.radar !== null) lines.push(['Preparation', `${recipeText(info.radar)} (proposed)`]);
   if (info.pixelSize !== null) {
     const [x, y] = info.pixelSize.map((value) => Number(value.toPrecision(9)));
     lines.push(['Pixel size', `${x === y ? x : `${x} × ${y}`} ${info.unit ?? ''}`.trim()]);

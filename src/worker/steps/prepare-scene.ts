@@ -18,7 +18,7 @@ export interface PixelRequest {
 
 /** A scene's working pixels, and all that they depend on. */
 export async function prepareScene(
-  scene: Scene,
+  scene: Pick<Scene, 'header' | 'read'>,
   request: PixelRequest,
   workingGrid: WorkingGrid,
   signal: AbortSignal | undefined,

@@ -14,6 +14,7 @@ import type { SpeedRequest } from './measure-speed.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { PreviewRegionReply, PreviewRegionRequest } from './preview-region.ts';
+import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
 import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
@@ -23,6 +24,7 @@ import type { TrainRequest } from './train.ts';
 /** Everything an engine thread can be asked to do. */
 export interface Tasks {
   conduct: { request: ConductRequest; piece: ConductPiece; reply: ConductReply };
+  planRadarPreparation: { request: RadarPreparationRequest; piece: never; reply: RadarPreparation };
   encodeScene: { request: EncodeRequest; piece: never; reply: EncodeReply };
   embed: { request: EmbedRequest; piece: never; reply: Float32Array };
   lane: { request: LaneRequest; piece: never; reply: number };
@@ -59,6 +61,10 @@ const runners: Runners = {
   async conduct(request, context) {
     const { conduct } = await import('./conduct.ts');
     return { reply: await conduct(request, context) };
+  },
+  async planRadarPreparation(request, context) {
+    const { planRadarPreparation } = await import('./radar-preparation.ts');
+    return { reply: await planRadarPreparation(request, context.signal) };
   },
   async encodeScene(request, context) {
     const { encodeScene } = await import('./encode-scene.ts');

@@ -1,5 +1,5 @@
 import type { Scene } from '../../scene/scene.ts';
-import type { RadarRecipe } from './recipe.ts';
+import { parseRadarRecipe, type RadarRecipe } from './recipe.ts';
 
 /** Equivalent number of looks of a Sentinel-1 GRD of high resolution, per nominal look: 4.4 of 5 (ESA, S-1 handbook). */
 const independentLooks = 0.88;
@@ -41,6 +41,25 @@ export async function proposeRadarRecipe(
     floor: tables === null ? -100 : -35,
     stretch: null,
   };
+}
+
+/** A recipe with some fields put in place of those proposed; `speckle` may be a filter's name alone. Throws `prep/bad-recipe`. */
+export function changeRecipe(proposed: RadarRecipe, fields: Record<string, unknown>): RadarRecipe {
+  const changed: Record<string, unknown> = { ...proposed, ...fields };
+  const { range = 1, azimuth = 1 } = (fields.multilook ?? {}) as { range?: number; azimuth?: number };
+  const single = 'looks' in proposed.speckle ? proposed.speckle.looks : unknownLooks;
+  const name = fields.speckle === undefined ? proposed.speckle.filter : fields.speckle;
+  if (typeof name === 'string') changed.speckle = usualSpeckle(name, single * range * azimuth);
+  return parseRadarRecipe(changed);
+}
+
+/** A filter's usual settings. */
+function usualSpeckle(filter: string, looks: number): Record<string, unknown> {
+  const side = 7;
+  if (filter === 'boxcar') return { filter, side };
+  if (filter === 'frost') return { filter, side, damping: 2 };
+  if (filter === 'lee' || filter === 'gamma-map') return { filter, side, looks };
+  return filter === 'refined-lee' ? { filter, looks } : { filter };
 }
 
 async function inputOf(
