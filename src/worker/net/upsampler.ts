@@ -5,6 +5,7 @@ import {
   divide,
   matmul,
   multiply,
+  reduceSum,
   reduceSumSquare,
   slice,
   squareRoot,
@@ -247,7 +248,7 @@ export function upsampledLogitsGraph(
       // The basis' share of the squares is all but the words'.
       const coordinates = subtract(
         graph,
-        reduceSumSquare(graph, upsampled, [2]),
+        reduceSum(graph, multiply(graph, upsampled, upsampled), [2]),
         reduceSumSquare(graph, products, [2]),
       );
       const squared = add(
