@@ -148,7 +148,7 @@ async function addBookmark(): Promise<void> {
 }
 
 /** Between the two layers that the difference dialog offers. */
-const canCompare = () => (project()?.layers.length ?? 0) + 0 >= 2;
+const canCompare = () => (project()?.layers.length ?? 0) >= 2;
 
 async function estimateShift(): Promise<void> {
   const scenes = project()?.scenes ?? [];

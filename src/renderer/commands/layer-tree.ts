@@ -31,7 +31,7 @@ export function withoutNode(tree: readonly TreeNode[], id: string): TreeNode[] {
 
 /**
  * The tree with the node moved: `before` another one, or `into` a group (at its top). A group does not move into
- * itself: the tree stays as it is.
+ * itself, and nothing into what is no group: the tree stays as it is.
  */
 export function moveNode(
   tree: readonly TreeNode[],
@@ -44,7 +44,8 @@ export function moveNode(
   if (at === id || (at !== null && moved.kind === 'group' && findNode(moved.children, at))) return [...tree];
   const rest = cut(tree, id);
   if (target === 'end') return [...rest, moved];
-  if (at !== null && !findNode(rest, at)) return [...tree];
+  const goal = at === null ? null : findNode(rest, at);
+  if (!goal || ('into' in target && goal.kind !== 'group')) return [...tree];
   return place(rest, moved, target);
 }
 
@@ -68,6 +69,30 @@ function place(
           : { ...node, children: place(node.children, moved, target) };
     return 'before' in target && node.id === target.before ? [moved, own] : [own];
   });
+}
+
+/** Id of the group that holds the node directly; null at the top. */
+export function groupOf(tree: readonly TreeNode[], id: string): string | null {
+  for (const node of tree) {
+    if (node.kind !== 'group') continue;
+    if (node.children.some((child) => child.id === id)) return node.id;
+    const inside = groupOf(node.children, id);
+    if (inside !== null) return inside;
+  }
+  return null;
+}
+
+/** The tree with the node one place up (-1) or down (1) among its siblings; at the end it stays. */
+export function stepNode(tree: readonly TreeNode[], id: string, by: -1 | 1): TreeNode[] {
+  const at = tree.findIndex((node) => node.id === id);
+  if (at < 0)
+    return tree.map((node) =>
+      node.kind === 'group' ? { ...node, children: stepNode(node.children, id, by) } : node,
+    );
+  const next = [...tree];
+  const [moved] = next.splice(at, 1);
+  next.splice(Math.max(0, Math.min(next.length, at + by)), 0, moved!);
+  return next;
 }
 
 /** What a node is called. */

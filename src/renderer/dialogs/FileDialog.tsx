@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import type { Entry } from '../../main/rpc/places.ts';
 import { fileTitles } from '../commands/choose-files.ts';
 import { attempt } from '../connection/attempt.ts';
-import { ask } from '../connection/client.ts';
+import { ask, problemOf } from '../connection/client.ts';
 import { Dialog } from '../parts/Dialog.tsx';
 import { bytesText } from '../parts/duration.ts';
 import type { FileQuestion } from '../state/dialogs.ts';
@@ -17,6 +17,8 @@ export function FileDialog({ question }: { question: FileQuestion }) {
   const [folder, setFolder] = useState<string | null>(
     () => folderOf(question.suggested) ?? localStorage.getItem(lastKey),
   );
+  const [typed, setTyped] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
   const [parent, setParent] = useState<string | null>(null);
   const [entries, setEntries] = useState<readonly Entry[]>([]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -34,12 +36,17 @@ export function FileDialog({ question }: { question: FileQuestion }) {
         setChosen(new Set());
         if (found.folder) localStorage.setItem(lastKey, found.folder);
       },
-      () => current && folder !== null && setFolder(null),
+      (error) => {
+        if (!current || folder === null) return;
+        // The folder of last time may be gone; one that was typed is told about.
+        if (typed) setProblem(problemOf(error).message);
+        setFolder(null);
+      },
     );
     return () => {
       current = false;
     };
-  }, [folder]);
+  }, [folder, typed]);
 
   const wanted = (entry: Entry) =>
     entry.kind === 'folder' ||
@@ -95,10 +102,18 @@ export function FileDialog({ question }: { question: FileQuestion }) {
           defaultValue={folder ?? ''}
           placeholder={text('file.places')}
           onKeyDown={(event) => {
-            if (event.key === 'Enter') setFolder(event.currentTarget.value.trim() || null);
+            if (event.key !== 'Enter') return;
+            setProblem(null);
+            setTyped(true);
+            setFolder(event.currentTarget.value.trim() || null);
           }}
         />
       </div>
+      {problem && (
+        <p role="alert" className="warn">
+          {problem}
+        </p>
+      )}
       <ul
         className="files"
         role="listbox"

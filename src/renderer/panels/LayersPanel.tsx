@@ -1,13 +1,22 @@
 import { type KeyboardEvent, useState } from 'react';
 import type { ProjectState, TreeNode } from '../../main/rpc/project.ts';
 import { commandOf, runCommand, saveVisible } from '../commands/commands.ts';
-import { changeNode, findNode, listedNodes, moveNode, nodeName } from '../commands/layer-tree.ts';
+import {
+  changeNode,
+  findNode,
+  groupOf,
+  listedNodes,
+  moveNode,
+  nodeName,
+  stepNode,
+} from '../commands/layer-tree.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { mapActions } from '../map/index.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
+import type { Text } from '../texts/catalogue.ts';
 import { useText } from '../texts/use-text.ts';
 
 /** The project's layers as a tree, topmost first. */
@@ -65,12 +74,13 @@ export function LayersPanel() {
         role="tree"
         aria-label={text('panel.layers')}
         className="tree"
-        onKeyDown={(event) => moveBetween(event, project, setRenaming)}
+        onKeyDown={(event) => moveBetween(event, project, setRenaming, save, text)}
       >
         {project.tree.map((node) => (
           <Row key={node.id} node={node} depth={0} {...shared} />
         ))}
         <li
+          role="none"
           className={`tree-end${target === '' ? ' target' : ''}`}
           onDragOver={(event) => {
             event.preventDefault();
@@ -86,25 +96,49 @@ export function LayersPanel() {
   );
 }
 
-function moveBetween(event: KeyboardEvent, project: ProjectState, rename: (id: string) => void): void {
+/** As trees are used: arrows move, open and close; Alt with an arrow moves the layer; Space shows or hides it. */
+function moveBetween(
+  event: KeyboardEvent,
+  project: ProjectState,
+  rename: (id: string) => void,
+  save: (tree: TreeNode[], label: string) => void,
+  text: Text,
+): void {
   const { node } = session.get();
-  if ((event.target as HTMLElement).tagName === 'INPUT') return;
+  if ((event.target as HTMLElement).matches('input')) return;
   const listed = listedNodes(project.tree);
   const at = node ? listed.indexOf(node) : -1;
-  const go = (index: number) => {
-    const next = listed[Math.max(0, Math.min(listed.length - 1, index))];
-    if (!next) return;
-    session.set({ node: next });
-    document.querySelector<HTMLElement>(`[data-node="${CSS.escape(next)}"]`)?.focus();
+  const found = node ? findNode(project.tree, node) : null;
+  const go = (id: string | undefined) => {
+    if (id === undefined) return;
+    session.set({ node: id });
+    document.querySelector<HTMLElement>(`[data-node="${CSS.escape(id)}"]`)?.focus();
   };
-  if (event.key === 'ArrowDown') go(at + 1);
-  else if (event.key === 'ArrowUp') go(at - 1);
+  const fold = (open: boolean) => {
+    if (!found || found.open === open) return false;
+    save(
+      changeNode(project.tree, found.id, (old) => ({ ...old, open })),
+      text(open ? 'layers.unfold' : 'layers.fold'),
+    );
+    return true;
+  };
+  if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
+    if (node) save(stepNode(project.tree, node, event.key === 'ArrowUp' ? -1 : 1), text('step.order'));
+  } else if (event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (event.key === 'ArrowDown') go(listed[at + 1]);
+  else if (event.key === 'ArrowUp') go(listed[Math.max(0, at - 1)]);
+  else if (event.key === 'Home') go(listed[0]);
+  else if (event.key === 'End') go(listed.at(-1));
+  else if (event.key === 'ArrowRight') {
+    if (!fold(true) && found?.kind === 'group') go(found.children[0]?.id);
+  } else if (event.key === 'ArrowLeft') {
+    if (!fold(false) && node) go(groupOf(project.tree, node) ?? undefined);
+  } else if (event.key === 'Enter' && found && found.kind !== 'group') mapActions.zoomToLayer(found.id);
   else if (event.key === 'F2' && node) rename(node);
-  else if (event.key === ' ' && node) {
-    const found = findNode(project.tree, node);
-    if (found) void saveVisible(node, !found.visible);
-  } else return;
+  else if (event.key === ' ' && found) void saveVisible(found.id, !found.visible);
+  else return;
   event.preventDefault();
+  event.stopPropagation();
 }
 
 interface RowShared {

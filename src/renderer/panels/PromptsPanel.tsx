@@ -3,6 +3,7 @@ import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
+import { ColourInput } from '../parts/ColourInput.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { TagInput } from '../parts/TagInput.tsx';
 import { askUser, dialogs } from '../state/dialogs.ts';
@@ -79,11 +80,10 @@ export function PromptsPanel() {
         {prompts.map((prompt, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a class is its place in the list
           <li key={index} className="class-row">
-            <input
-              type="color"
+            <ColourInput
               value={prompt.colour}
-              aria-label={text('prompts.colour', { name: prompt.name })}
-              onChange={(event) => change(index, { colour: event.target.value })}
+              label={text('prompts.colour', { name: prompt.name })}
+              onRest={(colour) => change(index, { colour })}
             />
             <TagInput
               label={text('prompts.words', { name: prompt.name })}

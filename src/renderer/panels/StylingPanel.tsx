@@ -4,6 +4,7 @@ import { changeNode, findNode } from '../commands/layer-tree.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { type Columns, loadColumns } from '../connection/columns.ts';
+import { ColourInput } from '../parts/ColourInput.tsx';
 import { Histogram } from '../parts/Histogram.tsx';
 import { Slider } from '../parts/Slider.tsx';
 import { host } from '../state/project.ts';
@@ -90,29 +91,6 @@ function ClassColours({ layer }: { layer: ProjectLayer }) {
   );
 }
 
-/** Reports when the choice is made, not with every move in the picker. */
-function ColourInput({
-  value,
-  label,
-  onRest,
-}: {
-  value: string;
-  label: string;
-  onRest(colour: string): void;
-}) {
-  const [shown, setShown] = useState(value);
-  useEffect(() => setShown(value), [value]);
-  return (
-    <input
-      type="color"
-      value={shown}
-      aria-label={label}
-      onChange={(event) => setShown(event.target.value)}
-      onBlur={() => shown !== value && onRest(shown)}
-    />
-  );
-}
-
 const bins = 40;
 
 function Filters({
@@ -130,10 +108,7 @@ function Filters({
   const [shown, setShown] = useState(filter);
   useEffect(() => {
     let current = true;
-    void loadColumns(layer).then(
-      (found) => current && setColumns(found),
-      () => {},
-    );
+    void attempt(loadColumns(layer)).then((found) => current && found && setColumns(found));
     return () => {
       current = false;
     };

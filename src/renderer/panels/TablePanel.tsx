@@ -30,15 +30,13 @@ export function TablePanel() {
   const [selectedOnly, setSelectedOnly] = useState(false);
   const scroller = useRef<HTMLDivElement>(null);
   const anchor = useRef<number | null>(null);
+  /** Row that the arrows go on from. */
+  const last = useRef<number | null>(null);
 
   useEffect(() => {
     let current = true;
     if (!layer) setColumns(null);
-    else
-      void loadColumns(layer).then(
-        (found) => current && setColumns(found),
-        () => {},
-      );
+    else void attempt(loadColumns(layer)).then((found) => current && found && setColumns(found));
     return () => {
       current = false;
     };
@@ -68,6 +66,14 @@ export function TablePanel() {
     overscan: 12,
   });
 
+  // What is selected on the map comes into sight; what is selected here already is.
+  const chosenHere = useRef<ReadonlySet<number>>(nothing);
+  useEffect(() => {
+    if (!columns || chosen.size === 0 || chosenHere.current === chosen) return;
+    const index = rows.findIndex((row) => chosen.has(columns.fid[row]!));
+    if (index >= 0) virtual.scrollToIndex(index, { align: 'auto' });
+  }, [chosen, columns, rows, virtual]);
+
   if (!layer || !columns)
     return (
       <div className="panel empty">
@@ -89,12 +95,37 @@ export function TablePanel() {
         if (!next.delete(fid)) next.add(fid);
       } else next = new Set([fid]);
     }
-    session.set({ selection: { layer: layer.table, fids: next } });
+    last.current = index;
+    setSelection(next);
   };
-  const selectAll = () =>
-    session.set({
-      selection: { layer: layer.table, fids: new Set(Array.from(rows, (row) => columns.fid[row]!)) },
-    });
+  const setSelection = (fids: ReadonlySet<number>) => {
+    chosenHere.current = fids;
+    session.set({ selection: { layer: layer.table, fids } });
+  };
+  const selectAll = () => setSelection(new Set(Array.from(rows, (row) => columns.fid[row]!)));
+  /** Arrows choose the next row; with Shift they stretch the choice. */
+  const moveInRows = (event: KeyboardEvent) => {
+    if ((event.target as HTMLElement).matches('button') || rows.length === 0) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a') selectAll();
+    else {
+      const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2);
+      const from = last.current ?? -1;
+      const to = {
+        ArrowDown: from + 1,
+        ArrowUp: from - 1,
+        PageDown: from + page,
+        PageUp: from - page,
+        Home: 0,
+        End: rows.length - 1,
+      }[event.key];
+      if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      const index = Math.max(0, Math.min(rows.length - 1, to));
+      select(index, event);
+      virtual.scrollToIndex(index, { align: 'auto' });
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
   const changeClass = async (id: number) => {
     await attempt(ask.layers.changeClass({ layer: layer.table, fids: [...chosen], classId: id }));
   };
@@ -195,7 +226,9 @@ export function TablePanel() {
         role="grid"
         aria-label={text('panel.table')}
         aria-rowcount={rows.length + 1}
+        aria-multiselectable="true"
         tabIndex={0}
+        onKeyDown={moveInRows}
       >
         <div role="row" className="grid-row head" tabIndex={-1}>
           {columnNames.map((name) => (
