@@ -5,20 +5,14 @@
  *
  *   node bench/window.ts [--threads 2] [--runs 9] [--json]
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { ScoreAccumulator } from '../src/worker/classmap/accumulate.ts';
 import { decisionRule, RowDecider } from '../src/worker/classmap/decide.ts';
 import { PackScorer } from '../src/worker/infer/pack-scorer.ts';
 import { Session } from '../src/worker/infer/session.ts';
-import { upsamplerShapes } from '../src/worker/net/upsampler.ts';
-import { writePack } from '../src/worker/pack/build-pack.ts';
-import { openPack, type Pack } from '../src/worker/pack/open-pack.ts';
 import { normalise } from '../src/worker/prep/normalise.ts';
 import { planWindows } from '../src/worker/tile/plan.ts';
-import { formulaClip, formulaWeights } from '../src/worker/weights/formula.ts';
+import { fullSizePack } from './packs/full-size.ts';
 
 const side = 224;
 const words = 10;
@@ -26,40 +20,6 @@ const words = 10;
 interface Timing {
   wall: number;
   processor: number;
-}
-
-/** A pack of the published geometry, kept between runs in the folder that git ignores. */
-async function fullSizePack(): Promise<Pack> {
-  const folder = path.resolve(import.meta.dirname, '../.cache/bench-vit-b-16');
-  const known = await openPack(folder).catch(() => null);
-  if (known) return known;
-  await mkdir(path.dirname(folder), { recursive: true });
-  const vocabularyFile = path.join(path.dirname(folder), 'bytes.txt.gz');
-  await writeFile(vocabularyFile, gzipSync('#\n'));
-  const embedding = 512;
-  await writePack(
-    {
-      clip: formulaClip(
-        {
-          embedding,
-          vision: { width: 768, layers: 12, heads: 12, hidden: 3072, patch: 16, grid: 14, image: side },
-          text: { width: 64, layers: 1, heads: 1, hidden: 64, context: 77, vocabulary: 514 },
-        },
-        'bench',
-      ),
-      upsampler: {
-        kind: 'jbu_one',
-        weights: formulaWeights(upsamplerShapes('jbu_one', embedding), 'bench'),
-      },
-      vocabularyFile,
-      activation: 'quickgelu',
-      name: 'bench',
-      sources: [],
-    },
-    folder,
-    { overwrite: true },
-  );
-  return openPack(folder);
 }
 
 async function time(run: () => Promise<unknown>): Promise<Timing> {
