@@ -11,6 +11,7 @@ import { infoCommand } from './cli/info.ts';
 import { packCommand } from './cli/pack.ts';
 import { createProgressDisplay } from './cli/progress.ts';
 import { segmentCommand } from './cli/segment.ts';
+import { shiftCommand } from './cli/shift.ts';
 import { trainCommand } from './cli/train.ts';
 import { version } from './program.ts';
 
@@ -90,6 +91,7 @@ const commands = [
   promptCommand,
   featuresCommand,
   infoCommand,
+  shiftCommand,
   packCommand,
   demoCommand,
   evaluateCommand,

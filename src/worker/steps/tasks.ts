@@ -15,6 +15,7 @@ import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { PreviewRegionReply, PreviewRegionRequest } from './preview-region.ts';
 import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
+import type { SceneShift, ShiftRequest } from './scene-shift.ts';
 import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
@@ -25,6 +26,7 @@ import type { TrainRequest } from './train.ts';
 export interface Tasks {
   conduct: { request: ConductRequest; piece: ConductPiece; reply: ConductReply };
   planRadarPreparation: { request: RadarPreparationRequest; piece: never; reply: RadarPreparation };
+  sceneShift: { request: ShiftRequest; piece: never; reply: SceneShift };
   encodeScene: { request: EncodeRequest; piece: never; reply: EncodeReply };
   embed: { request: EmbedRequest; piece: never; reply: Float32Array };
   lane: { request: LaneRequest; piece: never; reply: number };
@@ -65,6 +67,10 @@ const runners: Runners = {
   async planRadarPreparation(request, context) {
     const { planRadarPreparation } = await import('./radar-preparation.ts');
     return { reply: await planRadarPreparation(request, context.signal) };
+  },
+  async sceneShift(request, context) {
+    const { sceneShift } = await import('./scene-shift.ts');
+    return { reply: await sceneShift(request, context) };
   },
   async encodeScene(request, context) {
     const { encodeScene } = await import('./encode-scene.ts');
