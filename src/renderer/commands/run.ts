@@ -1,5 +1,6 @@
 import type { Box } from '../../main/rpc/base.ts';
-import type { ProjectScene } from '../../main/rpc/project.ts';
+import type { ProjectScene, ProjectState } from '../../main/rpc/project.ts';
+import type { Prompt } from '../../main/rpc/prompts.ts';
 import type { RunSettings } from '../../main/rpc/runs.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
@@ -8,7 +9,7 @@ import { mapActions } from '../map/index.ts';
 import { dialogs } from '../state/dialogs.ts';
 import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
-import { keptSettings } from '../state/run-settings.ts';
+import { type KeptSettings, keptSettings, runKey } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
 
@@ -31,6 +32,31 @@ export function runSettings(extent: Box | null = runExtent()): RunSettings | nul
   const { project } = host.get();
   if (!project || project.prompts.length === 0) return null;
   return { ...keptSettings(project.settings), prompts: project.prompts, extent };
+}
+
+/** Changes settings of the next run: at once on the screen, so that what is typed stays and a run takes it. */
+export async function saveRunSettings(part: Partial<KeptSettings>): Promise<void> {
+  const { project } = host.get();
+  if (!project) return;
+  const value = { ...keptSettings(project.settings), ...part };
+  await ahead(
+    { settings: { ...project.settings, [runKey]: value } },
+    ask.project.saveSetting({ key: runKey, value, label: textNow('step.settings') }),
+  );
+}
+
+/** Changes the classes, at once on the screen. */
+export async function savePrompts(prompts: Prompt[], label: string): Promise<void> {
+  await ahead({ prompts }, ask.prompts.save({ prompts, label }));
+}
+
+/** Shows a change before the host has kept it; what it refuses is taken back. */
+async function ahead(part: Partial<ProjectState>, call: Promise<unknown>): Promise<void> {
+  host.set(({ project }) => ({ project: project && { ...project, ...part } }));
+  const kept = await attempt(call.then(() => true));
+  if (kept) return;
+  const state = await attempt(ask.project.state());
+  if (state !== undefined) host.set({ project: state });
 }
 
 function missing(): boolean {

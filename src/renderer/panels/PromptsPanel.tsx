@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
+import { savePrompts, saveRunSettings } from '../commands/run.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { ColourInput } from '../parts/ColourInput.tsx';
@@ -8,7 +9,7 @@ import { Icon } from '../parts/Icon.tsx';
 import { TagInput } from '../parts/TagInput.tsx';
 import { askUser, dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
-import { keptSettings, runKey } from '../state/run-settings.ts';
+import { keptSettings } from '../state/run-settings.ts';
 import { nextColour } from '../symbology/palette.ts';
 import { useText } from '../texts/use-text.ts';
 
@@ -17,13 +18,10 @@ const none: readonly Prompt[] = [];
 /** The classes to look for: colour, words, threshold. */
 export function PromptsPanel() {
   const text = useText();
-  const kept = host.use((value) => value.project?.prompts) ?? none;
+  const prompts = host.use((value) => value.project?.prompts) ?? none;
   const settings = host.use((value) => value.project?.settings);
   const packs = host.use((value) => value.packs);
   const opened = host.use((value) => value.project !== null);
-  // Shown at once, before the host has kept it.
-  const [prompts, setPrompts] = useState<readonly Prompt[]>(kept);
-  useEffect(() => setPrompts(kept), [kept]);
   const { pack: packName, background, threshold } = keptSettings(settings);
   const pack = packs.find(({ name }) => name === packName);
   const unknown = useUnknownWords(prompts, packName, pack);
@@ -32,10 +30,7 @@ export function PromptsPanel() {
     [packName],
   );
 
-  const save = (next: Prompt[], label: string) => {
-    setPrompts(next);
-    void attempt(ask.prompts.save({ prompts: next, label }));
-  };
+  const save = (next: Prompt[], label: string) => void savePrompts(next, label);
   const change = (index: number, part: Partial<Prompt>) =>
     save(
       prompts.map((prompt, i) => (i === index ? { ...prompt, ...part } : prompt)),
@@ -49,15 +44,6 @@ export function PromptsPanel() {
       text('step.addClass', { name: words[0]! }),
     );
   };
-  const saveSetting = (part: { background?: string | null; threshold?: number }) =>
-    void attempt(
-      ask.project.saveSetting({
-        key: runKey,
-        value: { ...keptSettings(settings), ...part },
-        label: text('step.settings'),
-      }),
-    );
-
   if (!opened)
     return (
       <div className="panel empty">
@@ -72,7 +58,7 @@ export function PromptsPanel() {
           background={background}
           onTake={(preset) => {
             save(preset.prompts, text('step.preset', { name: preset.name }));
-            saveSetting({ background: preset.background });
+            void saveRunSettings({ background: preset.background });
           }}
         />
       </div>
@@ -152,7 +138,7 @@ export function PromptsPanel() {
             <span>{text('prompts.background')}</span>
             <select
               value={background ?? ''}
-              onChange={(event) => saveSetting({ background: event.target.value || null })}
+              onChange={(event) => void saveRunSettings({ background: event.target.value || null })}
             >
               <option value="">{text('prompts.noBackground')}</option>
               {prompts.map(({ name }) => (
@@ -169,7 +155,7 @@ export function PromptsPanel() {
               step={0.05}
               value={threshold}
               onChange={(event) =>
-                saveSetting({ threshold: Math.max(0, Math.min(1, Number(event.target.value))) })
+                void saveRunSettings({ threshold: Math.max(0, Math.min(1, Number(event.target.value))) })
               }
             />
           </label>

@@ -1,14 +1,14 @@
 import { useEffect, useState } from 'react';
 import type { Estimate, Provider } from '../../main/rpc/runs.ts';
 import { runCommand } from '../commands/commands.ts';
-import { cancelPreview, runExtent, runScene, runSettings } from '../commands/run.ts';
+import { cancelPreview, runExtent, runScene, runSettings, saveRunSettings } from '../commands/run.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask, isAborted, problemOf } from '../connection/client.ts';
 import { durationText } from '../parts/duration.ts';
 import { Slider } from '../parts/Slider.tsx';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
-import { type KeptSettings, keptSettings, runKey } from '../state/run-settings.ts';
+import { type KeptSettings, keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
 
@@ -81,10 +81,7 @@ export function RunPanel() {
       </div>
     );
 
-  const save = (part: Partial<KeptSettings>) =>
-    void attempt(
-      ask.project.saveSetting({ key: runKey, value: { ...settings, ...part }, label: text('step.settings') }),
-    );
+  const save = (part: Partial<KeptSettings>) => void saveRunSettings(part);
   const measure = async () => {
     setMeasuring(true);
     const measured = await attempt(ask.runs.measure({ pack: settings.pack, provider: settings.provider }));
