@@ -1,6 +1,18 @@
 import type { Window } from '../raster/grid.ts';
 import { coverage, type WindowPlan } from '../tile/plan.ts';
 
+/** Memory of an accumulator. */
+export interface AccumulatorStorage {
+  sums: Float32Array;
+  valid: Uint8Array;
+}
+
+/** Room for `words` planes of a window's rows of `width` columns. */
+export function accumulatorStorage(plan: WindowPlan, words: number, width: number): AccumulatorStorage {
+  const pixels = plan.rows.window * width;
+  return { sums: new Float32Array(words * pixels), valid: new Uint8Array(pixels) };
+}
+
 /**
  * Sums the scores of overlapping windows over a range of working columns, in a ring of as many rows as a window has.
  * Windows must come in row-major order; rows that no later window touches are taken out as means, top to bottom.
@@ -21,16 +33,27 @@ export class ScoreAccumulator {
   readonly #valid: Uint8Array;
   readonly #columnCoverage: Float64Array;
 
-  /** `column` and `width`: the working columns kept; `row`: the first working row kept. */
-  constructor(plan: WindowPlan, words: number, column: number, width: number, row: number) {
+  /**
+   * `column` and `width`: the working columns kept; `row`: the first working row kept. `storage` may come from an
+   * accumulator of at least as many columns that is not used any more.
+   */
+  constructor(
+    plan: WindowPlan,
+    words: number,
+    column: number,
+    width: number,
+    row: number,
+    storage: AccumulatorStorage = accumulatorStorage(plan, words, width),
+  ) {
     this.#plan = plan;
     this.words = words;
     this.column = column;
     this.width = width;
     this.row = row;
     this.#rows = plan.rows.window;
-    this.#sums = new Float32Array(words * this.#rows * width);
-    this.#valid = new Uint8Array(this.#rows * width);
+    this.#sums = storage.sums.subarray(0, words * this.#rows * width).fill(0);
+    this.#valid = storage.valid.subarray(0, this.#rows * width).fill(0);
+    if (this.#valid.length < this.#rows * width) throw new RangeError('storage of fewer columns');
     this.#columnCoverage = Float64Array.from({ length: width }, (_, offset) =>
       coverage(plan.columns, column + offset),
     );

@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
-import { ScoreAccumulator } from '../classmap/accumulate.ts';
+import { type AccumulatorStorage, accumulatorStorage, ScoreAccumulator } from '../classmap/accumulate.ts';
 import { type DecisionRule, RowDecider } from '../classmap/decide.ts';
 import { RowInterpolator } from '../classmap/interpolate.ts';
 import {
@@ -257,8 +257,9 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
       stripsDone++;
       for (const [id, pixels] of counts) classPixels[id] = classPixels[id]! + pixels;
     };
+    const buffers = panelBuffers(plan, rule.wordClasses.length, region, run, works);
     for (const work of works) {
-      await segmentPanel(request, plan, region, run, work, memory.windowsAhead, onWindow, onStrip);
+      await segmentPanel(request, plan, region, run, work, buffers, memory.windowsAhead, onWindow, onStrip);
     }
     throwIfCancelled(signal);
     const context: MapContext = {
@@ -312,12 +313,37 @@ function planMemory(
   return { panelColumns: Math.min(affordable, request.panelColumns ?? 8192), windowsAhead };
 }
 
+/** What panels use one after the other: one panel's garbage beside the next one's sums would take twice the memory. */
+interface PanelBuffers {
+  sums: AccumulatorStorage;
+  filling: StripRows;
+  spare: StripRows;
+}
+
+function panelBuffers(
+  plan: WindowPlan,
+  words: number,
+  region: Window,
+  run: OpenedRun,
+  works: readonly PanelWork[],
+): PanelBuffers {
+  const widest = Math.max(0, ...works.map(({ columns }) => columns.end - columns.start));
+  const pixels =
+    Math.min(run.state.stripRows, region.height) * Math.max(0, ...works.map(({ panel }) => panel.width));
+  const rows = (): StripRows => ({
+    classes: run.classMap.layout.sampleType === 'uint16' ? new Uint16Array(pixels) : new Uint8Array(pixels),
+    confidence: new Uint8Array(pixels),
+  });
+  return { sums: accumulatorStorage(plan, words, widest), filling: rows(), spare: rows() };
+}
+
 async function segmentPanel(
   request: SegmentSceneRequest,
   plan: WindowPlan,
   region: Window,
   run: OpenedRun,
   work: PanelWork,
+  buffers: PanelBuffers,
   windowsAhead: number,
   onWindow: () => void,
   onStrip: (counts: [number, number][]) => void,
@@ -327,7 +353,7 @@ async function segmentPanel(
   const { panel, columns, rows } = work;
   const words = rule.wordClasses.length;
   const inputWidth = columns.end - columns.start;
-  const sums = new ScoreAccumulator(plan, words, columns.start, inputWidth, rows.start);
+  const sums = new ScoreAccumulator(plan, words, columns.start, inputWidth, rows.start, buffers.sums);
   const inputMeans = new Float32Array(words * inputWidth);
   const inputValid = new Uint8Array(inputWidth);
   const native = scale === 1;
@@ -348,7 +374,7 @@ async function segmentPanel(
     plan.rows.size,
   );
   const decider = new RowDecider(rule, panel.width);
-  const strip = new StripBuffer(request, region, run, panel, work.firstRow, onStrip);
+  const strip = new StripBuffer(request, region, run, panel, work.firstRow, buffers, onStrip);
   let line = 0;
 
   /** Turns rows that are complete into output rows. */
@@ -444,6 +470,7 @@ class StripBuffer {
     run: OpenedRun,
     panel: Panel,
     firstRow: number,
+    buffers: PanelBuffers,
     onStrip: (counts: [number, number][]) => void,
   ) {
     this.#request = request;
@@ -452,13 +479,8 @@ class StripBuffer {
     this.#panel = panel;
     this.#firstRow = firstRow;
     this.#onStrip = onStrip;
-    const pixels = Math.min(run.state.stripRows, region.height) * panel.width;
-    const allocate = (): StripRows => ({
-      classes: run.classMap.layout.sampleType === 'uint16' ? new Uint16Array(pixels) : new Uint8Array(pixels),
-      confidence: new Uint8Array(pixels),
-    });
-    this.#filling = allocate();
-    this.#spare = allocate();
+    this.#filling = buffers.filling;
+    this.#spare = buffers.spare;
   }
 
   /** Decides the next row; resolves when there is room for another one. */
