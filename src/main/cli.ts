@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { Cancelled } from '../worker/report/problem.ts';
 import { asProblem } from '../worker/report/problem-record.ts';
 import { benchmarkCommand } from './cli/benchmark.ts';
+import { compareCommand } from './cli/compare.ts';
 import type { Console } from './cli/console.ts';
 import { demoCommand } from './cli/demo.ts';
 import { evaluateCommand } from './cli/evaluate.ts';
@@ -92,6 +93,7 @@ const commands = [
   featuresCommand,
   infoCommand,
   shiftCommand,
+  compareCommand,
   packCommand,
   demoCommand,
   evaluateCommand,

@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Crs } from '../raster/crs.ts';
 import type { Affine } from '../raster/grid.ts';
 import type { ClassEntry } from './class-entry.ts';
@@ -61,6 +61,24 @@ function escapeXml(text: string): string {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replace(/\p{Cc}/gu, ' ');
+}
+
+function unescapeXml(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+}
+
+const largestSidecar = 16 * 2 ** 20;
+
+/** Class names by id, from the sidecar of a class map, as `writeSidecar` and GDAL write it; empty without one. */
+export async function readClassNames(classMapPath: string): Promise<string[]> {
+  const path = sidecarPath(classMapPath);
+  const size = (await stat(path).catch(() => null))?.size ?? 0;
+  if (size === 0 || size > largestSidecar) return [];
+  const text = await readFile(path, 'utf8');
+  const list = /<CategoryNames>([\s\S]*?)<\/CategoryNames>/.exec(text)?.[1] ?? '';
+  return [...list.matchAll(/<Category>([^<]*)<\/Category>|<Category\s*\/>/g)].map(([, name]) =>
+    unescapeXml(name ?? ''),
+  );
 }
 
 export function sidecarPath(classMapPath: string): string {

@@ -10,6 +10,7 @@ import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
+import type { MapDifference, MapDifferenceRequest } from './map-difference.ts';
 import type { SpeedRequest } from './measure-speed.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
@@ -27,6 +28,7 @@ export interface Tasks {
   conduct: { request: ConductRequest; piece: ConductPiece; reply: ConductReply };
   planRadarPreparation: { request: RadarPreparationRequest; piece: never; reply: RadarPreparation };
   sceneShift: { request: ShiftRequest; piece: never; reply: SceneShift };
+  mapDifference: { request: MapDifferenceRequest; piece: never; reply: MapDifference };
   encodeScene: { request: EncodeRequest; piece: never; reply: EncodeReply };
   embed: { request: EmbedRequest; piece: never; reply: Float32Array };
   lane: { request: LaneRequest; piece: never; reply: number };
@@ -71,6 +73,10 @@ const runners: Runners = {
   async sceneShift(request, context) {
     const { sceneShift } = await import('./scene-shift.ts');
     return { reply: await sceneShift(request, context) };
+  },
+  async mapDifference(request, context) {
+    const { mapDifference } = await import('./map-difference.ts');
+    return { reply: await mapDifference(request, context) };
   },
   async encodeScene(request, context) {
     const { encodeScene } = await import('./encode-scene.ts');

@@ -1,0 +1,35 @@
+import { Command } from 'commander';
+import type { Console } from './console.ts';
+
+interface CompareOptions {
+  class?: string;
+  out?: string;
+  overwrite?: boolean;
+  json?: boolean;
+}
+
+export function compareCommand(door: Console): Command {
+  return new Command('compare')
+    .description('Tell where two class maps say different things, with areas.')
+    .argument('<first>', 'class map whose grid counts')
+    .argument('<second>', 'class map of the same place; its nearest pixels are taken')
+    .option('--class <name>', 'look at this class alone: where both, only the first, only the second have it')
+    .option('--out <file>', 'GeoTIFF of the differences (default: none, only the table)')
+    .option('--overwrite', 'replace an existing file (default: stop)')
+    .option('--json', 'print one JSON object instead of a table, and no progress')
+    .action(async (first: string, second: string, options: CompareOptions) => {
+      const { differenceText, runCompare } = await import('../run/compare.ts');
+      const display = door.display(options.json ?? false);
+      try {
+        const { class: className = null, out = null, overwrite = false } = options;
+        const found = await runCompare(
+          { first, second, className, out, overwrite },
+          { signal: door.signal, onProgress: display.report },
+        );
+        display.end();
+        door.print(options.json ? JSON.stringify({ first, second, ...found }) : differenceText(found));
+      } finally {
+        display.end();
+      }
+    });
+}
