@@ -10,6 +10,7 @@ import { useText } from '../texts/use-text.ts';
 import { type ColumnName, columnNames, orderRows } from './table-order.ts';
 
 const rowHeight = 22;
+const headHeight = 26;
 const nothing: ReadonlySet<number> = new Set();
 
 /** Attributes of a layer's polygons; what is selected here is selected on the map, and the other way round. */
@@ -64,6 +65,8 @@ export function TablePanel() {
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 12,
+    // The head stays in sight and takes its height from the rows.
+    scrollPaddingEnd: headHeight,
   });
 
   // What is selected on the map comes into sight; what is selected here already is.
