@@ -7,7 +7,9 @@ export function LogPanel() {
   const text = useText();
   const end = useRef<HTMLDivElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new line scrolls
-  useEffect(() => end.current?.scrollIntoView({ block: 'nearest' }), [lines]);
+  useEffect(() => {
+    end.current?.scrollIntoView({ block: 'nearest' });
+  }, [lines]);
   return (
     <div className="panel log" role="log" aria-label={text('panel.log')}>
       {lines.length === 0 && <p className="quiet">{text('log.empty')}</p>}
