@@ -7,6 +7,7 @@ command -v gdal_polygonize.py >/dev/null 2>&1 || wanted+=(gdal-bin)
 /usr/bin/python3 -c 'import osgeo.gdal' 2>/dev/null || wanted+=(python3-gdal)
 /usr/bin/python3 -c 'import onnx' 2>/dev/null || wanted+=(python3-onnx)
 /usr/bin/python3 -c 'import numpy' 2>/dev/null || wanted+=(python3-numpy)
+command -v chromium >/dev/null 2>&1 || wanted+=(chromium)
 [ ${#wanted[@]} -eq 0 ] && exit 0
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)

@@ -13,6 +13,7 @@ import { type MapView, session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
 import { fullExtent } from './actions.ts';
 import { LayerStack } from './layer-stack.ts';
+import { pansAlways } from './panning.ts';
 import { boxInSystem, inSystem, type MapSystem, mapSystem, systemNamed, unitRatio } from './projection.ts';
 import { type OpenMap, openMaps } from './registry.ts';
 import { MapTools } from './tools.ts';
@@ -20,21 +21,8 @@ import 'ol/ol.css';
 
 /** Pans with the middle button, or with any button while the space bar is down. */
 function panning(event: MapBrowserEvent): boolean {
-  const pointer = event.originalEvent as PointerEvent;
-  return pointer.button === 1 || pointer.buttons === 4 || spaceDown || session.get().tool === 'pan';
+  return pansAlways(event) || session.get().tool === 'pan';
 }
-
-let spaceDown = false;
-window.addEventListener('keydown', (event) => {
-  if (
-    event.code === 'Space' &&
-    !(event.target as HTMLElement).closest('input, textarea, select, button, [role=dialog]')
-  )
-    spaceDown = true;
-});
-window.addEventListener('keyup', (event) => {
-  if (event.code === 'Space') spaceDown = false;
-});
 
 /** Places kept for zoom last. */
 const longestPast = 50;
@@ -143,15 +131,20 @@ function mountMap(
     system: () => system ?? mapSystem(host.get().project!.system),
     past: [],
     future: [],
+    stepped: null,
     cancelTool: () => tools.cancel(),
   };
   const tools = new MapTools(map, popup, () => open.system());
 
   const ownView = () => session.get().views.find((view) => view.id === id);
 
-  function startView(next: MapSystem): void {
+  /** `stays`: the same project in another system, looked at where it was. */
+  function startView(next: MapSystem, stays: boolean): void {
     const { project } = host.get();
     const kept = ownView();
+    const before = map.getView();
+    const centre = before.getCenter() as [number, number] | undefined;
+    const from = stays ? system : null;
     const { resolutions } = next.system.grid;
     const view = new View({
       projection: next.projection,
@@ -163,7 +156,11 @@ function mountMap(
       multiWorld: true,
     });
     system = next;
-    if (kept && kept.resolution > 0 && !kept.crs) {
+    if (from && centre) {
+      view.setCenter(inSystem(centre, from, next));
+      view.setResolution(before.getResolution()! * unitRatio(centre, from, next));
+      view.setRotation(before.getRotation());
+    } else if (kept && kept.resolution > 0 && !kept.crs) {
       view.setCenter([...kept.centre]);
       view.setResolution(kept.resolution);
       view.setRotation(kept.rotation);
@@ -182,8 +179,18 @@ function mountMap(
     publish();
   }
 
+  /** Where the map looks, for people and programs that read the page instead of the picture. */
+  function describe(): void {
+    const view = map.getView();
+    const centre = view.getCenter();
+    if (!centre) return;
+    element.dataset.centre = centre.join(' ');
+    element.dataset.resolution = String(view.getResolution());
+  }
+
   /** Tells the session, and with it the linked views, where this one looks. */
   function publish(): void {
+    describe();
     const view = map.getView();
     const centre = view.getCenter() as [number, number] | undefined;
     const resolution = view.getResolution();
@@ -205,27 +212,46 @@ function mountMap(
     }));
   }
 
-  let shownCrs: string | null = null;
+  /** The project that is on the map, and what is in it: saved elsewhere it is the same, opened it is another. */
+  let shown: { path: string; content: string } | null = null;
   async function update(): Promise<void> {
     const { project } = host.get();
     const own = ownView();
-    if (!project || !own || closed) return;
-    const wanted = own.crs ?? project.system.crs;
-    const next = own.crs ? await systemNamed(own.crs) : mapSystem(project.system);
-    if (closed || ownView()?.crs !== own.crs) return;
-    const filled = project.scenes.length + project.layers.length + project.rasters.length > 0;
-    if (system !== next || shownCrs !== wanted || (filled && !seen)) {
-      shownCrs = wanted;
-      if (filled) {
-        seen = true;
-        startView(next);
-      } else system = next;
+    if (!own || closed) return;
+    if (!project) {
+      if (shown) stack.clear();
+      shown = null;
+      return;
     }
-    if (!seen) return;
-    stack.update(project, own, next);
-    follow(own);
+    const next = own.crs ? await systemNamed(own.crs) : mapSystem(project.system);
+    if (closed || ownView()?.crs !== own.crs || host.get().project !== project) return;
+    if (project.scenes.length + project.layers.length + project.rasters.length === 0) {
+      if (shown) stack.clear();
+      shown = null;
+      system = next;
+      return;
+    }
+    const content = JSON.stringify([
+      project.scenes.map((scene) => scene.path),
+      project.layers.map(({ table }) => table),
+    ]);
+    const same = shown !== null && (shown.path === project.path || shown.content === content);
+    const first = shown === null && !started;
+    shown = { path: project.path, content };
+    if (!same && !first)
+      session.set(({ views }) => ({
+        views: views.map((view) => (view.id === id ? { ...view, resolution: 0 } : view)),
+      }));
+    if (!same || system !== next) {
+      started = true;
+      startView(next, same);
+    }
+    const now = ownView();
+    if (!now) return;
+    stack.update(project, now, next);
+    follow(now);
   }
-  let seen = false;
+  let started = false;
 
   function follow(own: MapView): void {
     const view = map.getView();
@@ -244,13 +270,23 @@ function mountMap(
     view.setResolution(own.resolution);
     view.setRotation(own.rotation);
     following = false;
+    describe();
   }
 
-  map.on('movestart', () => {
+  map.on('movestart', (event) => {
+    // Told in the frame after the first step: where the map was is in the frame before.
+    const before = event.frameState?.viewState;
     const view = map.getView();
-    const centre = view.getCenter() as [number, number] | undefined;
-    if (!centre || following) return;
-    open.past.push({ centre, resolution: view.getResolution()! });
+    const { stepped } = open;
+    const centre = view.getCenter();
+    if (!before || !centre) return;
+    if (
+      stepped &&
+      stepped.resolution === view.getResolution() &&
+      stepped.centre.every((x, i) => x === centre[i])
+    )
+      return;
+    open.past.push({ centre: before.center as [number, number], resolution: before.resolution });
     if (open.past.length > longestPast) open.past.shift();
     open.future.length = 0;
   });
@@ -316,11 +352,18 @@ function mountMap(
   }
 
   let tool = session.get().tool;
+  let drawn: unknown[] = [];
   const stops = [
     host.subscribe(() => void update().then(updateSwipe)),
     session.subscribe(() => {
+      // The pointer and the place change with every frame; the layers depend on neither.
       const own = ownView();
-      if (own) void update();
+      const { selection, preview, previewConfidence } = session.get();
+      const parts = [own?.crs, own?.hidden, selection, preview, previewConfidence];
+      if (parts.some((part, index) => part !== drawn[index])) {
+        drawn = parts;
+        void update().then(updateSwipe);
+      } else if (own && shown) follow(own);
       drawPointer();
       if (session.get().tool !== tool) {
         tool = session.get().tool;
