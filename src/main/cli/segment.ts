@@ -73,7 +73,10 @@ order given; 0 is unclassified or nodata. Ctrl-C keeps finished strips: the same
 export function segmentCommand(door: Console): Command {
   const command = new Command('segment')
     .description('Turn a scene into polygons of the classes you name.')
-    .argument('<scene>', 'GeoTIFF, JPEG 2000, PNG, JPEG, or a Sentinel-1 product (folder or zip)');
+    .argument(
+      '<scene>',
+      'GeoTIFF, JPEG 2000, PNG, JPEG, a Sentinel product, or bands joined by +: red.tif+green.tif+blue.tif',
+    );
   promptOptions(command);
   encodingOptions(command.optionsGroup('How to look:'));
   extentOption(command);

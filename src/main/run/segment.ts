@@ -9,6 +9,7 @@ import type { Grid } from '../../worker/raster/grid.ts';
 import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
+import { stackedFiles } from '../../worker/scene/band-stack.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
 import { unpackFeatures } from '../../worker/steps/feature-batch.ts';
 import type { Modality, RadarPreparation } from '../../worker/steps/radar-preparation.ts';
@@ -162,7 +163,8 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
     request.classes.flatMap((entry) => entry.words),
   );
   await verifyPack(pack, options.signal);
-  if (!(await stat(request.scene).catch(() => null))) {
+  const stacked = await stackedFiles(request.scene);
+  if (stacked === null && !(await stat(request.scene).catch(() => null))) {
     throw new Problem('scene/missing', `${request.scene} does not exist.`, 'Check the name and the folder.');
   }
   await prepareOutputs(plan, request.scene, request.overwrite);

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
+import { bandsOfFiles, stackBands, stackedFiles } from './band-stack.ts';
 import { type GeoTiffScene, openGeoTiff } from './geotiff.ts';
 
 export interface OpenSceneOptions {
@@ -18,8 +19,8 @@ export type OpenedScene = GeoTiffScene;
 const defaultCacheBytes = 256 * 2 ** 20;
 
 /**
- * Opens a raster; its content, not its ending, tells the format. Throws `scene/missing`, `scene/not-a-raster`,
- * `scene/incomplete-product`, `scene/unsupported`, `scene/truncated`, `scene/corrupt`, `scene/unreadable` or `disk/full`.
+ * Opens a raster; its content, not its ending, tells the format. `A.tif+B.tif` opens the bands of several files as one scene. Throws `scene/missing`, `scene/not-a-raster`,
+ * `scene/incomplete-product`, `scene/stack-mismatch`, `scene/unsupported`, `scene/truncated`, `scene/corrupt`, `scene/unreadable` or `disk/full`.
  */
 export async function openScene(
   path: string,
@@ -27,6 +28,8 @@ export async function openScene(
   options: OpenSceneOptions = {},
 ): Promise<OpenedScene> {
   throwIfCancelled(signal);
+  const stacked = await stackedFiles(path);
+  if (stacked !== null) return openStack(path, stacked, signal, options);
   const head = basename(path) === 'manifest.safe' ? 'folder' : await firstBytes(path);
   const settings = {
     cacheBytes: options.cacheBytes ?? defaultCacheBytes,
@@ -55,8 +58,25 @@ export async function openScene(
   throw new Problem(
     'scene/not-a-raster',
     head.length === 0 ? `${path} is empty.` : `${path} is not a raster image.`,
-    'Scenes are GeoTIFF, JPEG 2000, PNG or JPEG files, or Sentinel-1 products (SAFE folder or zip).',
+    'Scenes are GeoTIFF, JPEG 2000, PNG or JPEG files, or products of Sentinel-1 and Sentinel-2 (SAFE folder; the first also zipped).',
   );
+}
+
+async function openStack(
+  path: string,
+  files: readonly string[],
+  signal: AbortSignal | undefined,
+  options: OpenSceneOptions,
+): Promise<OpenedScene> {
+  const cacheBytes = Math.floor((options.cacheBytes ?? defaultCacheBytes) / files.length);
+  const scenes: OpenedScene[] = [];
+  try {
+    for (const file of files) scenes.push(await openScene(file, signal, { ...options, cacheBytes }));
+    return stackBands(path, 'stack', bandsOfFiles(scenes), { stack: `${files.length} files` });
+  } catch (failure) {
+    for (const scene of scenes) await scene.close();
+    throw failure;
+  }
 }
 
 const zipStart = [0x50, 0x4b, 3, 4] as const;

@@ -10,6 +10,8 @@ export interface Manifest {
   calibrations: string[];
   noises: string[];
   measurements: string[];
+  /** All files, of any kind. */
+  files: string[];
   /** Corners. */
   footprint: [longitude: number, latitude: number][];
 }
@@ -17,9 +19,9 @@ export interface Manifest {
 /** Throws `scene/corrupt`. Names that lead out of the product are left out. */
 export function parseManifest(text: string, file: string): Manifest {
   const root = parseXml(text, file, 'XFDU');
-  const names = (schema: string): string[] =>
+  const names = (schema: string | null): string[] =>
     root.all('dataObjectSection/dataObject').flatMap((object) => {
-      if (object.attribute('repID') !== schema) return [];
+      if (schema !== null && object.attribute('repID') !== schema) return [];
       const href = object.find('byteStream/fileLocation')?.attribute('href') ?? '';
       const name = plainName(href);
       return name === null ? [] : [name];
@@ -41,6 +43,7 @@ export function parseManifest(text: string, file: string): Manifest {
     calibrations: names('s1Level1CalibrationSchema'),
     noises: names('s1Level1NoiseSchema'),
     measurements: names('s1Level1MeasurementSchema'),
+    files: names(null),
     footprint,
   };
 }

@@ -3,6 +3,7 @@ import type { GeoTiffOptions, GeoTiffScene } from '../geotiff.ts';
 import { parseManifest } from './manifest.ts';
 import { type ProductFiles, productFolder } from './product-files.ts';
 import { openSentinel1 } from './sentinel1.ts';
+import { openSentinel2, sentinel2Bands } from './sentinel2.ts';
 
 /** Opens a SAFE product; null where the folder or archive holds no manifest. Throws as `openScene` does. */
 export async function openProduct(
@@ -19,11 +20,19 @@ export async function openProduct(
       return null;
     }
     const manifest = parseManifest(await files.text('manifest.safe'), `${path}/manifest.safe`);
+    if (sentinel2Bands(manifest.files).length > 0) {
+      if (kind === 'folder') return await openSentinel2(path, files, manifest.files, options, signal);
+      throw new Problem(
+        'scene/unsupported',
+        `${path} is a zipped Sentinel-2 product, which is read from its folder only.`,
+        'Unpack it, and open the .SAFE folder.',
+      );
+    }
     if (manifest.family !== 'SENTINEL-1' || manifest.annotations.length === 0) {
       throw new Problem(
         'scene/unsupported',
         `${path} is a product of ${manifest.family || 'an unnamed satellite'} that is not read yet.`,
-        'Products of Sentinel-1 level 1 are; of Sentinel-2, open the .jp2 bands in its IMG_DATA folder one by one.',
+        'Products of Sentinel-1 level 1 and Sentinel-2 are; of others, open the bands’ files, joined by +.',
       );
     }
     return await openSentinel1(path, files, manifest, options, signal);
