@@ -1,4 +1,7 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
+
+/** Milliseconds without a key until a change by keys is one. */
+const keysRest = 600;
 
 /** A slider that shows at once and reports when it rests, so that a drag is one change. */
 export function Slider({
@@ -22,8 +25,13 @@ export function Slider({
 }) {
   const [shown, setShown] = useState(value);
   useEffect(() => setShown(value), [value]);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const latest = useRef({ shown, value, onRest });
+  latest.current = { shown, value, onRest };
   const rest = () => {
-    if (shown !== value) onRest?.(shown);
+    clearTimeout(timer.current);
+    const now = latest.current;
+    if (now.shown !== now.value) now.onRest?.(now.shown);
   };
   return (
     <label className="slider">
@@ -40,7 +48,10 @@ export function Slider({
           onMove?.(Number(event.target.value));
         }}
         onPointerUp={rest}
-        onKeyUp={rest}
+        onKeyUp={() => {
+          clearTimeout(timer.current);
+          timer.current = setTimeout(rest, keysRest);
+        }}
         onBlur={rest}
       />
       <output>{format(shown)}</output>
