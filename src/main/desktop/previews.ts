@@ -54,7 +54,10 @@ export class Previews {
       const pack = await openPack(request.pack);
       const words = request.classes.flatMap((entry) => entry.words);
       checkKnownWords(pack.manifest, words);
-      const { lambda, upsample, ...encoder } = scoringOf(request, pack);
+      const stop = signal ? AbortSignal.any([signal, own.signal]) : own.signal;
+      this.#thread ??= new EngineThread('preview');
+      const preparation = await this.#thread.run('planRadarPreparation', request, { signal: stop });
+      const { lambda, upsample, ...encoder } = scoringOf(request, pack, preparation.modality);
       const threads = Math.min(request.threads, availableParallelism());
       const reply = await this.#inTurn(
         {
@@ -69,13 +72,14 @@ export class Previews {
           background: request.background,
           bands: request.bands,
           resolution: request.resolution,
+          radar: preparation.recipe,
           extent: request.extent,
           window: request.window,
           stride: request.stride,
           mostPixels,
           cacheBytes: 128 << 20,
         },
-        signal ? AbortSignal.any([signal, own.signal]) : own.signal,
+        stop,
       );
       const { width, height, transform } = reply.grid;
       const id = `preview-${sceneId}-${randomBytes(6).toString('hex')}`;
@@ -84,7 +88,7 @@ export class Previews {
       this.#shown.set(sceneId, id);
       this.#pictures.set(id, { width, height, classes: reply.classes, confidence: reply.confidence });
       const picture = this.#pictures.describe(id, {
-        crs: nameOfSystem(asCrs, ofProject),
+        crs: nameOfSystem(reply.placed ? reply.grid.crs : asCrs, ofProject),
         transform: [...transform],
         classes: request.classes.map((entry) => ({ id: entry.id, name: entry.name, colour: entry.colour })),
       })!;

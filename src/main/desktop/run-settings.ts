@@ -21,7 +21,6 @@ export async function runSettingsFor(
   home: Home,
 ): Promise<SegmentSettings & Record<string, never>> {
   const { prompts, extent, threads, threshold, radar, ...rest } = settings;
-  void radar;
   const own = extent && projectBox(extent, betweenOrThrow(ofProject, facts.asCrs));
   if (extent && !own)
     throw new Problem('run/extent', 'The box does not lie on the scene.', 'Draw another one.');
@@ -35,6 +34,7 @@ export async function runSettingsFor(
       : threshold,
     extent: own && { unit: 'crs', box: own },
     ...(threads !== null && { threads }),
+    ...(radar !== null && { radar }),
   };
   checkSegmentRequest({ ...asked, scene: facts.path, out: 'result' });
   return JSON.parse(JSON.stringify(asked));

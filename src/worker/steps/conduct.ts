@@ -5,7 +5,7 @@ import { FeatureReader } from '../features/feature-store.ts';
 import type { Precision } from '../features/window-codec.ts';
 import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
-import { type Extent, extentWindow } from '../raster/extent.ts';
+import type { Extent } from '../raster/extent.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 import type { SceneHeader } from '../scene/scene.ts';
@@ -13,7 +13,7 @@ import { planWindows, windowNumber } from '../tile/plan.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
-import { openRunScene } from './radar-preparation.ts';
+import { openRunScene, runWindow } from './radar-preparation.ts';
 import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
 import { RemoteScorer } from './remote-lane.ts';
 import { type FinishedStrip, type SegmentSceneResult, segmentScene } from './segment.ts';
@@ -80,16 +80,13 @@ export interface ConductReply extends SegmentSceneResult {
 export async function conduct(request: ConductRequest, context: TaskContext): Promise<ConductReply> {
   const { signal } = context;
   const { pack, classes } = request;
-  const { scene, close } = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
+  const opened = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
+  const { scene } = opened;
   const lanes: RemoteScorer[] = [];
   let features: FeatureReader | null = null;
   try {
     const { header } = scene;
-    const { width, height } = header.grid;
-    const region =
-      request.extent === null
-        ? { column: 0, row: 0, width, height }
-        : extentWindow(header.grid, request.extent);
+    const region = runWindow(opened, request.extent);
     const workingGrid = chooseWorkingGrid(
       header.grid,
       header.groundSampleDistance,
@@ -185,7 +182,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   } finally {
     for (const lane of lanes) lane.close();
     await features?.close();
-    await close();
+    await opened.close();
   }
 }
 

@@ -8,14 +8,15 @@ import { type LabellerSettings, WindowLabeller } from '../infer/window-labeller.
 import { embedWords } from '../infer/words.ts';
 import type { TemplateSetName } from '../net/templates.ts';
 import { openPack, type Pack } from '../pack/open-pack.ts';
+import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid, coarserGrid } from '../prep/working-grid.ts';
-import { type Extent, extentWindow } from '../raster/extent.ts';
+import type { Extent } from '../raster/extent.ts';
 import { applyAffine, type Grid } from '../raster/grid.ts';
 import { throwIfCancelled } from '../report/problem.ts';
-import { openScene } from '../scene/open-scene.ts';
 import { planWindows, selectWindows, windowAt, windowStart } from '../tile/plan.ts';
 import { workingRange } from '../tile/sampling.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
+import { openRunScene, runWindow } from './radar-preparation.ts';
 import type { TaskContext } from './task-context.ts';
 
 export interface PreviewRegionRequest {
@@ -31,6 +32,8 @@ export interface PreviewRegionRequest {
   /** 1-based. */
   bands: number[] | null;
   resolution: number | 'native' | null;
+  /** Prepares a radar scene. */
+  radar: RadarRecipe | null;
   extent: Extent | null;
   window: number;
   stride: number;
@@ -42,6 +45,8 @@ export interface PreviewRegionRequest {
 export interface PreviewRegionReply {
   /** Where the picture's pixels, working pixels, lie. */
   grid: Grid;
+  /** Whether the scene was laid into another system than its file's. */
+  placed: boolean;
   /** `[height · width]`: class ids, 0 for none and above 255, and confidence in 1/255. */
   classes: Uint8Array<ArrayBuffer>;
   confidence: Uint8Array<ArrayBuffer>;
@@ -80,15 +85,12 @@ export async function previewRegion(
   const rule = decisionRule(request.classes, request.threshold, request.background);
   const words = request.classes.flatMap((entry) => entry.words);
   const embeddings = await embeddingsOf(kept, words, request, context);
-  const scene = await openScene(request.scene, signal, { cacheBytes: request.cacheBytes });
+  const opened = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
+  const { scene } = opened;
   let labeller: WindowLabeller | null = null;
   try {
     const { header } = scene;
-    const { width, height } = header.grid;
-    const region =
-      request.extent === null
-        ? { column: 0, row: 0, width, height }
-        : extentWindow(header.grid, request.extent);
+    const region = runWindow(opened, request.extent);
     const finest = chooseWorkingGrid(
       header.grid,
       header.groundSampleDistance,
@@ -123,6 +125,7 @@ export async function previewRegion(
       kept.encoderKey,
       prepared.bands,
       prepared.stretch,
+      request.radar,
       grid.scale,
       request.window,
       request.stride,
@@ -163,6 +166,7 @@ export async function previewRegion(
     const [, xColumn, xRow, , yColumn, yRow] = grid.transform;
     return {
       grid: { ...size, transform: [x, xColumn, xRow, y, yColumn, yRow], crs: header.grid.crs },
+      placed: opened.placedFrom !== null,
       classes: Uint8Array.from(ids, (id) => (id > 255 ? 0 : id)),
       confidence,
       windows: total,
@@ -170,7 +174,7 @@ export async function previewRegion(
     };
   } finally {
     await labeller?.close();
-    await scene.close();
+    await opened.close();
   }
 }
 

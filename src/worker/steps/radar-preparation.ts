@@ -1,6 +1,9 @@
 import { prepareRadar } from '../prep/sar/prepare-radar.ts';
 import { changeRecipe, isRadar, proposeRadarRecipe } from '../prep/sar/propose-recipe.ts';
 import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
+import { type Crs, transformer } from '../raster/crs.ts';
+import { type Extent, extentWindow } from '../raster/extent.ts';
+import type { Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 import { openScene } from '../scene/open-scene.ts';
 import { placeScene } from '../scene/placed-scene.ts';
@@ -77,8 +80,36 @@ export async function radarPreparationOf(
 /** A scene as runs see it: prepared by a recipe, and on a regular grid where it has only ground control points. */
 export interface RunScene {
   scene: Pick<Scene, 'header' | 'read'>;
+  /** The system of the file itself, where the scene was laid into another. */
+  placedFrom: Crs | null;
   close(): Promise<void>;
 }
+
+/** The pixels of a run's scene that an extent touches; coordinates are the file's own. Throws `scene/outside-extent`. */
+export function runWindow({ scene, placedFrom }: RunScene, extent: Extent | null): Window {
+  const { grid } = scene.header;
+  if (extent === null) return { column: 0, row: 0, width: grid.width, height: grid.height };
+  const project =
+    extent.unit === 'crs' && placedFrom !== null && grid.crs !== null
+      ? transformer(placedFrom, grid.crs)
+      : null;
+  if (project === null) return extentWindow(grid, extent);
+  const [left, bottom, right, top] = extent.box;
+  const box: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let at = 0; at <= borderSteps; at++) {
+    const [x, y] = [left + ((right - left) * at) / borderSteps, bottom + ((top - bottom) * at) / borderSteps];
+    for (const [east, north] of [project(x, bottom), project(x, top), project(left, y), project(right, y)]) {
+      box[0] = Math.min(box[0], east);
+      box[1] = Math.min(box[1], north);
+      box[2] = Math.max(box[2], east);
+      box[3] = Math.max(box[3], north);
+    }
+  }
+  return extentWindow(grid, { unit: 'crs', box });
+}
+
+/** A straight border of the file's system is a curve in another. */
+const borderSteps = 16;
 
 /** Opens a scene for a run. Throws as `openScene`, `prepareRadar` and `placeScene`. */
 export async function openRunScene(
@@ -91,8 +122,9 @@ export async function openRunScene(
   try {
     const prepared = recipe === null ? source : await prepareRadar(source, recipe);
     const { groundControl, crs } = prepared.header.grid;
-    const scene = groundControl !== undefined && crs !== null ? placeScene(prepared) : prepared;
-    return { scene, close: () => source.close() };
+    const placing = groundControl !== undefined && crs !== null;
+    const scene = placing ? placeScene(prepared) : prepared;
+    return { scene, placedFrom: placing ? crs : null, close: () => source.close() };
   } catch (failure) {
     await source.close();
     throw failure;

@@ -5,9 +5,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { preparationNotes, scoringOf } from '../../../src/main/run/segment.ts';
 import { checkSegmentRequest } from '../../../src/main/run/segment-request.ts';
 import type { Pack } from '../../../src/worker/pack/open-pack.ts';
+import { transformer } from '../../../src/worker/raster/crs.ts';
+import { applyAffine, invertAffine } from '../../../src/worker/raster/grid.ts';
 import { groundMapping } from '../../../src/worker/raster/ground-control.ts';
 import { openScene } from '../../../src/worker/scene/open-scene.ts';
-import { openRunScene, radarPreparationOf } from '../../../src/worker/steps/radar-preparation.ts';
+import { openRunScene, radarPreparationOf, runWindow } from '../../../src/worker/steps/radar-preparation.ts';
 import { memoryScene } from '../prep/memory-scene.ts';
 import { syntheticFiles, writeProduct } from '../scene/safe/synthetic-product.ts';
 
@@ -83,7 +85,8 @@ test('a run sees a product calibrated, on a regular grid of its zone', async () 
   const { recipe } = await radarPreparationOf(source, null, { speckle: 'none' });
   const mapping = groundMapping(source.header.grid.groundControl!);
   await source.close();
-  const { scene, close } = await openRunScene(product, recipe, 2 ** 20);
+  const opened = await openRunScene(product, recipe, 2 ** 20);
+  const { scene, close } = opened;
   const { grid } = scene.header;
   expect(grid.crs?.epsg).toBe(32633);
   expect(grid.groundControl).toBeUndefined();
@@ -93,6 +96,17 @@ test('a run sees a product calibrated, on a regular grid of its zone', async () 
     0,
   );
   await close();
+  // An extent in the file's own degrees is the same ground in the zone.
+  const [longitude, latitude] = mapping.toGround(20.5, 30.5);
+  const part = runWindow(opened, {
+    unit: 'crs',
+    box: [longitude - 1e-4, latitude - 1e-4, longitude + 1e-4, latitude + 1e-4],
+  });
+  const [x, y] = transformer(opened.placedFrom!, grid.crs!)!(longitude, latitude);
+  const [column, row0] = applyAffine(invertAffine(grid.transform), x, y);
+  expect(Math.abs(part.column + part.width / 2 - column)).toBeLessThan(1.5);
+  expect(Math.abs(part.row + part.height / 2 - row0)).toBeLessThan(1.5);
+  expect(part.width).toBeLessThan(8);
   const [west] = mapping.toGround(20, 30);
   const [east] = mapping.toGround(60, 30);
   expect(west).toBeLessThan(east);
