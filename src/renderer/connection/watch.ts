@@ -43,7 +43,10 @@ async function refreshProject(): Promise<void> {
   try {
     while (askAgain) {
       askAgain = false;
-      host.set({ project: await ask.project.state() });
+      const project = await ask.project.state();
+      // Another project has other jobs, and what it was in the middle of is asked as it opens.
+      const other = project?.path !== host.get().project?.path;
+      host.set({ project, ...(other && { jobs: await ask.jobs.list() }) });
     }
   } finally {
     asked = false;
