@@ -65,6 +65,7 @@ function step(from: 'past' | 'future', to: 'past' | 'future'): void {
   if (!open || !place) return;
   const view = open.map.getView();
   open[to].push({ centre: view.getCenter() as [number, number], resolution: view.getResolution()! });
+  open.stepped = place;
   view.setCenter(place.centre);
   view.setResolution(place.resolution);
 }
@@ -141,7 +142,13 @@ export const mapActions = {
       if (views.length >= mostViews) return {};
       const model = views.find(({ id }) => id === activeView) ?? views[0]!;
       const id = Math.max(...views.map((view) => view.id)) + 1;
-      return { views: [...views, { ...model, id, hidden: [] }], activeView: id };
+      return {
+        views: [
+          ...views,
+          { ...model, id, crs: null, resolution: model.crs ? 0 : model.resolution, hidden: [] },
+        ],
+        activeView: id,
+      };
     });
   },
   removeView(id: number) {
@@ -152,7 +159,7 @@ export const mapActions = {
     });
   },
   /** Null: the project's system again. */
-  setViewSystem: (id: number, crs: string | null) => changeView(id, { crs, resolution: 0 }),
+  setViewSystem: (id: number, crs: string | null) => changeView(id, { crs }),
   setHidden: (id: number, hidden: readonly string[]) => changeView(id, { hidden }),
   refresh() {
     for (const { map } of openMaps.values())

@@ -49,7 +49,7 @@ export class LayerStack {
   readonly #shown = new Map<string, Shown>();
   readonly #preview = new DrawnPicture();
   readonly #running = new Map<number, DrawnPicture>();
-  #selected: { key: string; layer: VectorTileLayer } | null = null;
+  #selected: { key: string; layer: VectorTileLayer; fids: ReadonlySet<number> | null } | null = null;
 
   constructor(map: OlMap, view: number) {
     this.#map = map;
@@ -76,6 +76,17 @@ export class LayerStack {
     }
     this.#updateSelection(project, system);
     this.#updatePictures(project);
+  }
+
+  /** Takes everything off the map. */
+  clear(): void {
+    for (const { layer } of this.#shown.values()) this.#map.removeLayer(layer);
+    for (const { layer } of this.#running.values()) this.#map.removeLayer(layer);
+    if (this.#selected) this.#map.removeLayer(this.#selected.layer);
+    this.#map.removeLayer(this.#preview.layer);
+    this.#shown.clear();
+    this.#running.clear();
+    this.#selected = null;
   }
 
   /** The topmost visible layers above the lowest one: what a swipe takes away. */
@@ -208,9 +219,11 @@ export class LayerStack {
       if (this.#selected) this.#map.removeLayer(this.#selected.layer);
       const source = (base.layer as VectorTileLayer).getSource()!;
       const made = new VectorTileLayer({ source, renderMode: 'vector', zIndex: 10_000 });
-      this.#selected = { key, layer: made };
+      this.#selected = { key, layer: made, fids: null };
       this.#map.addLayer(made);
     }
+    if (this.#selected.fids === fids) return;
+    this.#selected.fids = fids;
     const outline = new Style({
       stroke: new Stroke({ color: '#ffd400', width: 2.5 }),
       fill: new Fill({ color: 'rgba(255, 212, 0, 0.25)' }),

@@ -11,6 +11,8 @@ export interface OpenMap {
   /** Places seen before and after, for zoom last and zoom next. */
   past: { centre: [number, number]; resolution: number }[];
   future: { centre: [number, number]; resolution: number }[];
+  /** Where the last of these steps went: no new place to keep. */
+  stepped: { centre: [number, number]; resolution: number } | null;
   cancelTool(): void;
 }
 

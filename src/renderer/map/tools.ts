@@ -1,5 +1,5 @@
 import Collection from 'ol/Collection.js';
-import { platformModifierKeyOnly, shiftKeyOnly } from 'ol/events/condition.js';
+import { mouseActionButton, noModifierKeys, platformModifierKeyOnly } from 'ol/events/condition.js';
 import Feature from 'ol/Feature.js';
 import type Geometry from 'ol/geom/Geometry.js';
 import type LineString from 'ol/geom/LineString.js';
@@ -24,6 +24,7 @@ import { host } from '../state/project.ts';
 import { session, type Tool } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
 import { drawingOrder } from './layer-stack.ts';
+import { pansAlways } from './panning.ts';
 import { boxInSystem, inSystem, type MapSystem, mapSystem } from './projection.ts';
 
 /** Screen pixels around a click that count as hit. */
@@ -178,7 +179,7 @@ export class MapTools {
   #startSelect(): void {
     this.#onClick = (event) => void this.#select(this.#around(event), event);
     const drag = new DragBox({
-      condition: (event) => !platformModifierKeyOnly(event),
+      condition: (event) => mouseActionButton(event) && !platformModifierKeyOnly(event) && !pansAlways(event),
       className: 'map-dragbox',
     });
     drag.on(
@@ -189,7 +190,10 @@ export class MapTools {
   }
 
   #startExtent(): void {
-    const drag = new DragBox({ condition: (event) => !shiftKeyOnly(event), className: 'map-dragbox' });
+    const drag = new DragBox({
+      condition: (event) => mouseActionButton(event) && !pansAlways(event),
+      className: 'map-dragbox',
+    });
     drag.on('boxend', () => {
       const { box } = this.#asked(drag.getGeometry().getExtent() as Box);
       session.set({ extent: { kind: 'box', box }, tool: 'pan' });
@@ -198,7 +202,12 @@ export class MapTools {
   }
 
   #startMeasure(closed: boolean): void {
-    const draw = new Draw({ source: this.#marks, type: closed ? 'Polygon' : 'LineString', style: mark });
+    const draw = new Draw({
+      source: this.#marks,
+      type: closed ? 'Polygon' : 'LineString',
+      style: mark,
+      condition: draws,
+    });
     draw.on('drawstart', () => {
       this.#marks.clear();
       this.#popup.setPosition(undefined);
@@ -225,7 +234,7 @@ export class MapTools {
   }
 
   #startSplit(): void {
-    const draw = new Draw({ source: this.#marks, type: 'LineString', style: mark });
+    const draw = new Draw({ source: this.#marks, type: 'LineString', style: mark, condition: draws });
     draw.on('drawend', ({ feature }) => void this.#split(feature.getGeometry() as LineString));
     this.#add(draw);
   }
@@ -289,6 +298,11 @@ export class MapTools {
     this.#map.getTargetElement()?.addEventListener('keydown', this.#onKey);
     this.#map.getTargetElement()?.focus();
   }
+}
+
+/** A click that sets a vertex. */
+function draws(event: MapBrowserEvent): boolean {
+  return noModifierKeys(event) && mouseActionButton(event) && !pansAlways(event);
 }
 
 function filterOf(node: Leaf) {

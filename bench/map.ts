@@ -1,0 +1,223 @@
+/**
+ * Smoothness of the map: a project of 200,000 polygons through the browser door, in Chromium without a GPU. Drags, turns
+ * the wheel and moves a linked view beside it, once near (some thousand polygons in view) and once with all in view, and
+ * measures the time between the frames that the page gets. Tiles are asked for, read and drawn meanwhile.
+ *
+ *   npm run build:screen && node bench/map.ts [--polygons 200000] [--seconds 6] [--picture FOLDER] [--json]
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium, type Page } from 'playwright-core';
+import { ProjectStore } from '../src/main/project/project-store.ts';
+import { crsFromEpsg } from '../src/worker/raster/crs.ts';
+import type { PolygonFeature } from '../src/worker/vector/feature.ts';
+
+const { values } = parseArgs({
+  options: {
+    polygons: { type: 'string', default: '200000' },
+    seconds: { type: 'string', default: '6' },
+    picture: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const count = Number(values.polygons);
+const seconds = Number(values.seconds);
+/** Metres between the polygons' corners. */
+const cell = 20;
+const colours = ['#e69f00', '#56b4e9', '#009e73'];
+
+/** Stepped polygons of 8 to 20 vertices on a chequered ground, like traced buildings. */
+function* polygons(): Generator<PolygonFeature> {
+  let state = 1;
+  const next = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const columns = Math.ceil(Math.sqrt(count));
+  for (let index = 0; index < count; index++) {
+    const left = 500_000 + (index % columns) * cell;
+    const bottom = 5_600_000 - (Math.floor(index / columns) + 1) * cell;
+    const steps = 2 + Math.floor(next() * 7);
+    const ring = [left, bottom, left + 18, bottom];
+    for (let step = steps; step > 0; step--) {
+      const top = bottom + 4 + 14 * next();
+      ring.push(left + (18 * step) / steps, top, left + (18 * (step - 1)) / steps, top);
+    }
+    ring.push(left, bottom);
+    const rings = [Float64Array.from(ring)];
+    yield { classId: 1 + (index % 3), confidence: next(), area: 200, perimeter: 60, rings };
+  }
+}
+
+async function writeProject(file: string): Promise<void> {
+  const store = await ProjectStore.create(file);
+  const classes = colours.map((colour, index) => ({
+    id: index + 1,
+    name: `class ${index + 1}`,
+    words: [`class ${index + 1}`],
+    colour,
+  }));
+  const layer = store.addLayer({
+    name: 'map',
+    description: '',
+    crs: crsFromEpsg(32632),
+    classes,
+    provenance: {
+      program: 'bench',
+      version: '0',
+      date: '2026-01-01T00:00:00.000Z',
+      scene: '',
+      sceneFingerprint: '',
+      pack: '',
+      packChecksum: '',
+      classes,
+      settings: {},
+    },
+    style: { name: 'classes', qml: '', sld: '' },
+  });
+  let batch: PolygonFeature[] = [];
+  for (const polygon of polygons()) {
+    batch.push(polygon);
+    if (batch.length < 1000) continue;
+    layer.add(batch);
+    batch = [];
+  }
+  layer.add(batch);
+  layer.finish();
+  store.close();
+}
+
+interface Frames {
+  name: string;
+  framesPerSecond: number;
+  median: number;
+  worst: number;
+  over300: number;
+}
+
+/** Milliseconds between the page's frames while `work` goes on. */
+async function frames(page: Page, name: string, work: () => Promise<void>): Promise<Frames> {
+  // As text: the page's own names are not known where this is checked.
+  await page.evaluate(`{
+    const state = { times: [], on: true };
+    globalThis.frameTimes = state;
+    const each = (time) => {
+      state.times.push(time);
+      if (state.on) requestAnimationFrame(each);
+    };
+    requestAnimationFrame(each);
+  }`);
+  await work();
+  const times = await page.evaluate<number[]>(
+    '(globalThis.frameTimes.on = false, globalThis.frameTimes.times)',
+  );
+  const gaps = times
+    .slice(1)
+    .map((time, index) => time - times[index]!)
+    .sort((a, b) => a - b);
+  return {
+    name,
+    framesPerSecond: (1000 * gaps.length) / (times.at(-1)! - times[0]!),
+    median: gaps[gaps.length >> 1]!,
+    worst: gaps.at(-1)!,
+    over300: gaps.filter((gap) => gap > 300).length,
+  };
+}
+
+async function drag(page: Page, [x, y]: readonly [number, number]): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  let way = 1;
+  while (performance.now() < end) {
+    await page.mouse.move(x + way * 200, y + way * 100);
+    await page.mouse.down();
+    for (let step = 0; step <= 40; step++) {
+      await page.mouse.move(x + way * (200 - step * 10), y + way * (100 - step * 5));
+      await page.waitForTimeout(12);
+    }
+    await page.mouse.up();
+    way = -way;
+  }
+}
+
+async function wheel(page: Page, [x, y]: readonly [number, number]): Promise<void> {
+  await page.mouse.move(x, y);
+  const end = performance.now() + seconds * 1000;
+  let turn = 0;
+  while (performance.now() < end) {
+    await page.mouse.wheel(0, turn++ % 24 < 12 ? -100 : 100);
+    await page.waitForTimeout(60);
+  }
+}
+
+const folder = mkdtempSync(path.join(tmpdir(), 'landscribe-bench-map-'));
+const file = path.join(folder, 'bench.gpkg');
+await writeProject(file);
+const door = spawn(
+  process.execPath,
+  [
+    path.resolve(import.meta.dirname, '../src/main/serve.ts'),
+    ...['--port', '0', '--no-open', '--root', folder, '--project', file],
+  ],
+  {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, LANDSCRIBE_HOME: path.join(folder, 'home') },
+  },
+);
+const ended = new Promise((resolve) => door.on('exit', resolve));
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+try {
+  const url = await new Promise<string>((resolve, reject) => {
+    door.stdout.on('data', (chunk) => {
+      const found = /http:\S+/.exec(String(chunk));
+      if (found) resolve(found[0]);
+    });
+    door.on('exit', (code) => reject(new Error(`the door ended with ${code}`)));
+  });
+  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  await page.goto(url);
+  const map = page.locator('.map-canvas').first();
+  await map.locator('canvas').first().waitFor();
+  await page.waitForLoadState('networkidle');
+  const box = (await map.boundingBox())!;
+  const middle = [box.x + box.width / 2, box.y + box.height / 2] as const;
+  const picture = async (name: string) => {
+    if (values.picture) await page.screenshot({ path: path.join(values.picture, `${name}.png`) });
+  };
+  await picture('all');
+  const rows: Frames[] = [await frames(page, 'all in view, pan', () => drag(page, middle))];
+  rows.push(await frames(page, 'all in view, zoom in and out', () => wheel(page, middle)));
+  await page.mouse.move(...middle);
+  for (let turn = 0; turn < 16; turn++) {
+    await page.mouse.wheel(0, -100);
+    await page.waitForTimeout(80);
+  }
+  await page.waitForTimeout(1500);
+  await picture('near');
+  rows.push(await frames(page, 'near, pan', () => drag(page, middle)));
+  rows.push(await frames(page, 'near, zoom in and out', () => wheel(page, middle)));
+  await map.focus();
+  await page.keyboard.press('Control+M');
+  await page.locator('.map-canvas').nth(1).locator('canvas').first().waitFor();
+  await page.waitForTimeout(1500);
+  const half = (await map.boundingBox())!;
+  const left = [half.x + half.width / 2, half.y + half.height / 2] as const;
+  rows.push(await frames(page, 'two linked views, pan', () => drag(page, left)));
+  await page.waitForTimeout(1000);
+  await picture('linked');
+  if (values.json) console.log(JSON.stringify(rows, null, 2));
+  else {
+    console.log(`${count} polygons, ${box.width} x ${box.height} pixels, ${seconds} s each`);
+    for (const { name, framesPerSecond, median, worst, over300 } of rows)
+      console.log(
+        `  ${name.padEnd(30)} ${framesPerSecond.toFixed(1)} frames/s, median ${median.toFixed(0)} ms, worst ${worst.toFixed(0)} ms, ${over300} over 300 ms`,
+      );
+  }
+} finally {
+  await browser.close();
+  door.kill('SIGTERM');
+  await ended;
+  rmSync(folder, { recursive: true, force: true });
+}
