@@ -238,6 +238,7 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
       await page.getByRole('slider', { name: 'Swipe position' }).first().waitFor();
       await window.picture('views');
       await choose(page, 'View', 'Swipe');
+      await page.getByRole('region', { name: 'Map 2' }).focus();
       await choose(page, 'View', 'Close map view');
       await page.getByRole('region', { name: 'Map 2' }).waitFor({ state: 'detached' });
     },
