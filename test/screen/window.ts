@@ -63,7 +63,11 @@ export async function openWindow(
     async picture(name) {
       if (!pictures) return;
       mkdirSync(pictures, { recursive: true });
-      await page.screenshot({ path: path.join(pictures, `${name}.png`) });
+      const { default: sharp } = await import('sharp');
+      const file = path.join(pictures, `${name}.png`);
+      await sharp(await page.screenshot())
+        .png({ palette: true, quality: 80, effort: 7 })
+        .toFile(file);
     },
     async close() {
       await context.close();
