@@ -11,7 +11,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import { crsSetting } from '../src/main/desktop/open-project.ts';
 import { ProjectStore } from '../src/main/project/project-store.ts';
+import { storedForm } from '../src/main/project/stored-crs.ts';
 import { crsFromEpsg } from '../src/worker/raster/crs.ts';
 import type { PolygonFeature } from '../src/worker/vector/feature.ts';
 
@@ -87,6 +90,7 @@ async function writeProject(file: string): Promise<void> {
   }
   layer.add(batch);
   layer.finish();
+  store.saveSetting(crsSetting, storedForm(crsFromEpsg(32632)), 'system');
   store.close();
 }
 
@@ -125,6 +129,23 @@ async function frames(page: Page, name: string, work: () => Promise<void>): Prom
     worst: gaps.at(-1)!,
     over300: gaps.filter((gap) => gap > 300).length,
   };
+}
+
+/** Waits for the polygons: frames of an empty map say nothing. */
+async function drawn(page: Page): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const picture = await page.locator('.map-canvas').first().screenshot();
+    const { data } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    let coloured = 0;
+    for (let at = 0; at < data.length; at += 3) {
+      const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
+      if (Math.max(red, green, blue) - Math.min(red, green, blue) > 24) coloured++;
+    }
+    if ((3 * coloured) / data.length > 0.3) return;
+    if (performance.now() > deadline) throw new Error('The map shows no polygons.');
+    await page.waitForTimeout(300);
+  }
 }
 
 async function drag(page: Page, [x, y]: readonly [number, number]): Promise<void> {
@@ -186,6 +207,7 @@ try {
   const picture = async (name: string) => {
     if (values.picture) await page.screenshot({ path: path.join(values.picture, `${name}.png`) });
   };
+  await drawn(page);
   await picture('all');
   const rows: Frames[] = [await frames(page, 'all in view, pan', () => drag(page, middle))];
   rows.push(await frames(page, 'all in view, zoom in and out', () => wheel(page, middle)));
@@ -195,6 +217,7 @@ try {
     await page.waitForTimeout(80);
   }
   await page.waitForTimeout(1500);
+  await drawn(page);
   await picture('near');
   rows.push(await frames(page, 'near, pan', () => drag(page, middle)));
   rows.push(await frames(page, 'near, zoom in and out', () => wheel(page, middle)));
