@@ -140,7 +140,7 @@ export class PolygonLayer {
         .prepare(
           "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id) VALUES (?, 'features', ?, ?, ?)",
         )
-        .run(table, table, description.description, id);
+        .run(table, description.name, description.description, id);
       database
         .prepare("INSERT INTO gpkg_geometry_columns VALUES (?, ?, 'POLYGON', ?, 0, 0)")
         .run(table, schema.geometryColumn, id);

@@ -653,7 +653,9 @@ export class ProjectStore {
     for (let i = 1; ; i++) {
       const name = i === 1 ? wanted : `${wanted} ${i}`;
       const table = tableName(name);
-      const isFree = [table, rtreeName(table)].every((each) => !taken.get(each)) && !identifier.get(table);
+      const isFree =
+        [table, rtreeName(table)].every((each) => !taken.get(each)) &&
+        [table, name].every((each) => !identifier.get(each));
       if (isFree) return name;
       if (i > 1 && table === tableName(wanted))
         throw new Problem('project/layer-name', `${wanted}: the name is too long.`, 'Choose a shorter one.');

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { vi } from 'vitest';
+import { type Mock, vi } from 'vitest';
 
 /** A message port that only remembers. */
 class FakePort {
@@ -31,35 +31,52 @@ class FakeUtilityProcess extends EventEmitter {
   }
 }
 
+interface FakeElectron {
+  /** In the module's place. */
+  electron: object;
+  windows: (EventEmitter & {
+    options: { webPreferences?: Record<string, unknown> };
+    webContents: FakeContents;
+    url: string;
+  })[];
+  processes: { file: string; args: string[]; process: FakeUtilityProcess }[];
+  ipc: EventEmitter;
+  handlers: Map<string, (event: unknown, input: unknown) => Promise<unknown>>;
+  protocolHandlers: Map<string, (request: Request) => Promise<Response>>;
+  permission: {
+    request: null | ((contents: unknown, what: string, answer: (yes: boolean) => void) => void);
+    check: null | ((contents: unknown, what: string) => boolean);
+    device: null | (() => boolean);
+    before: null | ((details: { url: string }, answer: (reply: { cancel: boolean }) => void) => void);
+  };
+  app: EventEmitter & { requestSingleInstanceLock: Mock<() => boolean>; quit: Mock<() => void> };
+  dialog: { showErrorBox: Mock; showOpenDialog: Mock; showSaveDialog: Mock };
+}
+
 /** The parts of Electron that the shell touches, watched from outside. */
-export function fakeElectron() {
+export function fakeElectron(): FakeElectron {
   const windows: FakeWindow[] = [];
   const processes: { file: string; args: string[]; process: FakeUtilityProcess }[] = [];
   const ipc = new EventEmitter();
   const handlers = new Map<string, (event: unknown, input: unknown) => Promise<unknown>>();
   const protocolHandlers = new Map<string, (request: Request) => Promise<Response>>();
-  const permission = {
-    request: null as null | ((contents: unknown, what: string, answer: (yes: boolean) => void) => void),
-    check: null as null | ((contents: unknown, what: string) => boolean),
-    device: null as null | (() => boolean),
-    before: null as null | ((details: { url: string }, answer: (reply: { cancel: boolean }) => void) => void),
-  };
+  const permission: FakeElectron['permission'] = { request: null, check: null, device: null, before: null };
   const session = {
     protocol: {
       handle: (scheme: string, handler: (request: Request) => Promise<Response>) =>
         protocolHandlers.set(scheme, handler),
     },
-    setPermissionRequestHandler: (handler: typeof permission.request) => {
+    setPermissionRequestHandler: (handler: FakeElectron['permission']['request']) => {
       permission.request = handler;
     },
-    setPermissionCheckHandler: (handler: typeof permission.check) => {
+    setPermissionCheckHandler: (handler: FakeElectron['permission']['check']) => {
       permission.check = handler;
     },
-    setDevicePermissionHandler: (handler: typeof permission.device) => {
+    setDevicePermissionHandler: (handler: FakeElectron['permission']['device']) => {
       permission.device = handler;
     },
     webRequest: {
-      onBeforeRequest: (handler: typeof permission.before) => {
+      onBeforeRequest: (handler: FakeElectron['permission']['before']) => {
         permission.before = handler;
       },
     },
