@@ -50,6 +50,11 @@ export function memorySize(text: string): number {
   return bytes;
 }
 
+/** Numbers from 0 of `1,2,4`. */
+export function wholeNumbers(text: string): number[] {
+  return text.split(',').map(wholeNumber(0));
+}
+
 /** Band numbers of `4,3,2`. */
 export function bandList(text: string): number[] {
   const bands = text.split(',').map(wholeNumber(1));

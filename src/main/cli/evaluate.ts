@@ -1,17 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { asProblem } from '../../worker/report/problem-record.ts';
-import { decimal, wholeNumber } from './arguments.ts';
+import { decimal, wholeNumber, wholeNumbers } from './arguments.ts';
 import type { Console } from './console.ts';
 import { packOf } from './pack-choice.ts';
+import { type RadarOptionValues, radarFields, radarOptions } from './segment.ts';
 
-interface EvaluateOptions {
+interface EvaluateOptions extends RadarOptionValues {
   pack?: string;
   images: string;
   labels: string;
   classesFile: string;
+  labelValues?: number[];
   ignore?: number;
+  part?: [number, number, number, number];
+  encoder?: 'optical' | 'sar';
   scale: number;
   window: number;
   stride: number;
@@ -29,7 +33,7 @@ interface EvaluateOptions {
 }
 
 export function evaluateCommand(door: Console): Command {
-  return new Command('evaluate')
+  const command = new Command('evaluate')
     .description(
       'Measure a pack on labelled pictures: IoU of every class, mean IoU, pixel accuracy, confusion.',
     )
@@ -46,7 +50,17 @@ export function evaluateCommand(door: Console): Command {
       '--classes-file <file>',
       'one class a line, synonyms by commas; the first line is label value 0',
     )
+    .option(
+      '--label-values <numbers>',
+      'label value of each class in the order of the file, such as 1,2,4 (default: 0,1,2,…)',
+      wholeNumbers,
+    )
     .option('--ignore <value>', 'label value that is left out', wholeNumber(0))
+    .option(
+      '--part <shares>',
+      'count only this part of each picture: LEFT,TOP,RIGHT,BOTTOM from 0 to 1, such as 0.7,0,1,1 for its right 30 %',
+      partOf,
+    )
     .option('--scale <factor>', 'picture pixels per working pixel: 1 is native, 2 half', decimal(0, 64), 1)
     .option(
       '--baseline [folder]',
@@ -80,6 +94,12 @@ export function evaluateCommand(door: Console): Command {
       ]),
     )
     .addOption(
+      new Option(
+        '--encoder <modality>',
+        "image encoder of the pack (default: by the pictures' kind)",
+      ).choices(['optical', 'sar']),
+    )
+    .addOption(
       new Option('--templates <set>', 'sentences that each word is read in')
         .choices(['imagenet', 'single', 'remote-sensing'])
         .default('imagenet'),
@@ -92,8 +112,15 @@ export function evaluateCommand(door: Console): Command {
         .argParser(wholeNumber(1))
         .default(availableParallelism(), 'all'),
     )
-    .option('--json', 'print { mIoU, pixelAccuracy, classes } as fractions, and no progress')
-    .action((options: EvaluateOptions) => evaluate(door, options));
+    .option('--json', 'print { mIoU, pixelAccuracy, classes } as fractions, and no progress');
+  return radarOptions(command).action((options: EvaluateOptions) => evaluate(door, options));
+}
+
+/** `0.7,0,1,1`. */
+function partOf(text: string): [number, number, number, number] {
+  const shares = text.split(',').map(decimal(0, 1));
+  if (shares.length !== 4) throw new InvalidArgumentError('Give four shares: LEFT,TOP,RIGHT,BOTTOM.');
+  return shares as [number, number, number, number];
 }
 
 async function evaluate(door: Console, options: EvaluateOptions): Promise<void> {
@@ -112,11 +139,16 @@ async function evaluate(door: Console, options: EvaluateOptions): Promise<void> 
       {
         images: options.images,
         labels: options.labels,
+        labelValues: options.labelValues ?? null,
         ignore: options.ignore ?? null,
+        part: options.part ?? null,
+        encoder: options.encoder ?? null,
         scale: options.scale,
         segment: {
           pack: packOf(options.pack),
           classes,
+          modality: options.modality ?? null,
+          radar: await radarFields(options),
           window: options.window,
           stride: options.stride,
           attention: options.attention ?? null,

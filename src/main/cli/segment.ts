@@ -41,7 +41,7 @@ export interface RunOptionValues {
   json?: boolean;
 }
 
-export interface EncodingOptionValues {
+export interface EncodingOptionValues extends RadarOptionValues {
   pack?: string;
   bands?: number[];
   resolution?: number | 'native';
@@ -49,6 +49,9 @@ export interface EncodingOptionValues {
   stride: number;
   attention?: 'segearth';
   lastLayers?: number;
+}
+
+export interface RadarOptionValues {
   modality?: 'optical' | 'sar';
   recipe?: string;
   calibration?: string;
@@ -113,7 +116,7 @@ export function promptOptions(command: Command): Command {
 
 /** What the encoding of a window depends on. */
 export function encodingOptions(command: Command): Command {
-  return command
+  command
     .option(
       '--pack <pack>',
       'name of an installed pack, or a folder (default: $LANDSCRIBE_PACK, else the built-in starter)',
@@ -145,7 +148,13 @@ export function encodingOptions(command: Command): Command {
       '--last-layers <count>',
       "layers that use that attention, 1 or 2 (default: the pack's, 1 for optical scenes)",
       wholeNumber(1),
-    )
+    );
+  return radarOptions(command);
+}
+
+/** How radar scenes are prepared. */
+export function radarOptions(command: Command): Command {
+  return command
     .optionsGroup('Radar scenes:')
     .addOption(
       new Option(
@@ -289,7 +298,7 @@ export async function encodingSettings(options: EncodingOptionValues) {
 }
 
 /** Fields of the radar recipe that were given; null without any. */
-async function radarFields(options: EncodingOptionValues): Promise<Record<string, unknown> | null> {
+export async function radarFields(options: RadarOptionValues): Promise<Record<string, unknown> | null> {
   const { calibration, noise, multilook, speckle, composite } = options;
   const given = Object.entries({ calibration, noise, multilook, speckle, composite }).filter(
     ([, value]) => value !== undefined,

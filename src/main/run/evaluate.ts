@@ -1,11 +1,13 @@
 import path from 'node:path';
+import { pairLabels } from '../../worker/evaluate/pairs.ts';
 import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { type EvaluatePackReply, evaluationJson } from '../../worker/steps/evaluate-pack.ts';
+import type { Modality } from '../../worker/steps/radar-preparation.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { packFolder } from '../packs/home.ts';
-import { type RunOptions, scoringOf } from './segment.ts';
+import { preparationNotes, type RunOptions, scoringOf } from './segment.ts';
 import { checkSegmentRequest, type SegmentInput } from './segment-request.ts';
 
 export interface EvaluateRequest {
@@ -13,7 +15,13 @@ export interface EvaluateRequest {
   labels: string;
   /** Label value that is left out. */
   ignore: number | null;
-  /** Settings of `segment`; class i of the list is label value i. */
+  /** Label value of each class; null: class i of the list is label value i. */
+  labelValues: number[] | null;
+  /** Left, top, right, bottom of the part that is counted, as shares; null: whole pictures. */
+  part: [number, number, number, number] | null;
+  /** Image encoder of the pack; null: by the pictures' kind. */
+  encoder: Modality | null;
+  /** Settings of `segment`; `modality` null goes by the first picture. */
   segment: Omit<SegmentInput, 'scene' | 'out'>;
   /** Picture pixels per working pixel. */
   scale: number;
@@ -50,20 +58,41 @@ export async function runEvaluate(
     settings.classes.flatMap((entry) => entry.words),
   );
   await verifyPack(pack, signal);
+  if (request.encoder === 'sar' && !pack.manifest.encoders.sar)
+    throw new Problem(
+      'pack/no-sar-encoder',
+      `Pack ${pack.manifest.name} has no encoder for SAR.`,
+      'Leave --encoder out to look with its optical one.',
+    );
+  const [first] = await pairLabels(request.images, request.labels);
   const thread = new EngineThread('evaluate');
   try {
     const { baseline } = request;
+    const preparation = await thread.run(
+      'planRadarPreparation',
+      { scene: first!.image, modality: settings.modality, radar: settings.radar },
+      { signal },
+    );
+    const scorer = scoringOf(settings, pack, request.encoder ?? preparation.modality);
+    if (request.encoder !== null && request.encoder !== preparation.modality) {
+      onNote?.(preparation.reason);
+      onNote?.(`${request.encoder === 'sar' ? 'SAR' : 'Optical'} encoder, as asked.`);
+    } else for (const text of preparationNotes(preparation, scorer, pack)) onNote?.(text);
     const reply: EvaluatePackReply = await thread.run(
       'evaluatePack',
       {
         images: request.images,
         labels: request.labels,
+        labelValues: request.labelValues,
         ignore: request.ignore,
+        part: request.part,
         predictor: {
           pack: settings.pack,
           classes: settings.classes,
           templates: settings.templates,
-          scorer: scoringOf(settings, pack),
+          scorer,
+          modality: preparation.modality,
+          radar: settings.radar,
           session: { provider: settings.provider, threads: settings.threads },
           window: settings.window,
           stride: settings.stride,

@@ -131,10 +131,15 @@ export class Confusion {
   }
 }
 
-export function labelOutOfRange(file: string, label: number, classes: number): Problem {
+/** @param values their count, if they are 0, 1, 2, …; else the values themselves */
+export function labelOutOfRange(file: string, label: number, values: number | readonly number[]): Problem {
+  const known =
+    typeof values === 'number'
+      ? `${values} classes are values 0 to ${values - 1}`
+      : `${values.length} classes are values ${values.join(', ')}`;
   return new Problem(
     'evaluate/label-value',
-    `${file}: label value ${label}, but the ${classes} classes are values 0 to ${classes - 1}.`,
+    `${file}: label value ${label}, but the ${known}.`,
     `Correct the labels, name the missing classes, or leave the value out with --ignore ${label}.`,
   );
 }

@@ -9,7 +9,11 @@ import type { TaskContext } from './task-context.ts';
 export interface EvaluatePackRequest {
   images: string;
   labels: string;
+  /** Label value of each class; null: 0, 1, 2, … */
+  labelValues: number[] | null;
   ignore: number | null;
+  /** Shares of width and height; null: whole pictures. */
+  part: [number, number, number, number] | null;
   predictor: PredictorRequest;
   /** Folders that the baselines are fitted to; null: the evaluated ones; undefined: no baselines. */
   baseline?: { imageFolder: string; labelFolder: string } | null;
@@ -39,8 +43,11 @@ export async function evaluatePack(
         imageFolder: request.images,
         labelFolder: request.labels,
         classNames: request.predictor.classes.map(({ name }) => name),
+        labelValues: request.labelValues,
         ignore: request.ignore,
+        part: request.part,
         predict: predictor.predict,
+        ...(request.predictor.modality === 'sar' && { readColours: predictor.colours }),
         ...(request.baseline !== undefined && { baseline: { training: request.baseline } }),
       },
       report,

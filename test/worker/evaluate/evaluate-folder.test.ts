@@ -115,6 +115,49 @@ describe('evaluating a folder', () => {
     expect(result.scores).toMatchObject({ mIoU: 1, pixels: 12, ignoredPixels: 12 });
   });
 
+  it('takes other label values for the classes, and counts a part of each picture alone', async () => {
+    await addPair('a', 3);
+    // Value 1 is the first class, 0 the second: all that is called the first is right in the right half.
+    const request = {
+      imageFolder: images,
+      labelFolder: labels,
+      classNames: ['bright', 'dark'],
+      labelValues: [1, 0],
+      ignore: null,
+      predict: always(1),
+    };
+    const whole = await evaluateFolder(request);
+    expect(whole.scores).toMatchObject({ pixelAccuracy: 0.5, pixels: 24, ignoredPixels: 0 });
+    expect(whole.scores!.classes[0]).toMatchObject({ name: 'bright', recall: 1, pixels: 12 });
+    const right = await evaluateFolder({ ...request, part: [0.5, 0.25, 1, 1] });
+    expect(right.scores).toMatchObject({ pixelAccuracy: 1, pixels: 9, ignoredPixels: 15 });
+    const refused = (change: object) => evaluateFolder({ ...request, ...change });
+    await expect(refused({ labelValues: [1] })).rejects.toMatchObject({ code: 'evaluate/label-values' });
+    await expect(refused({ labelValues: [1, 1] })).rejects.toMatchObject({ code: 'evaluate/label-values' });
+    await expect(refused({ labelValues: [1, 70_000] })).rejects.toMatchObject({
+      code: 'evaluate/label-values',
+    });
+    await expect(refused({ labelValues: [1, 4] })).rejects.toMatchObject({
+      message: expect.stringMatching(/a\.png: label value 0, but the 2 classes are values 1, 4/),
+    });
+    await expect(refused({ part: [0.5, 0, 0.5, 1] })).rejects.toMatchObject({ code: 'evaluate/part' });
+  });
+
+  it('shows the baselines what it is told to', async () => {
+    await addPair('a', 3);
+    const result = await evaluateFolder({
+      imageFolder: images,
+      labelFolder: labels,
+      classNames: names,
+      ignore: null,
+      predict: null,
+      baseline: { training: null },
+      // The same grey everywhere: nothing to tell the classes apart by.
+      readColours: async () => ({ width: 6, height: 4, pixels: new Uint8Array(72).fill(9) }),
+    });
+    expect(result.baselines[1]!.scores.pixelAccuracy).toBe(0.5);
+  });
+
   const failures: [string, string, RegExp, () => Promise<void>][] = [
     [
       'a label value that is no class',
