@@ -10,17 +10,15 @@ import { type TileFeature, VectorTileWriter } from './vector-tile-writer.ts';
 export const tileExtent = 4096;
 /** Lines at the tile's edge are drawn from both sides: what lies this far outside, tile units, belongs to it too. */
 const margin = 128;
-/** Tiles with more polygons than this take pixels of two for one. */
-const manyPolygons = 16_384;
-/** At most so many polygons with a shape of their own on a tile, the largest. */
-const mostShapes = 32_768;
+/** At most so many polygons with a shape of their own on a tile, the largest: one a pixel. */
+const mostShapes = 65_536;
 /** Milliseconds between looks at whether the tile is still wanted. */
 const turn = 12;
 
 /**
  * The polygons of a layer on a tile as a vector tile, null where there are none. Right to a quarter of a pixel; a polygon
  * smaller than a pixel is drawn as the pixel it lies in, and of several in one pixel the largest stands for all, so that
- * a tile costs no more than its pixels, however many polygons the layer has. `pixels` is the tile's side in pixels.
+ * a tile costs no more than its pixels, however many polygons the layer has.
  */
 export async function layerTile(
   reader: PolygonFinder,
@@ -31,8 +29,7 @@ export async function layerTile(
   if (layer.extent === null) return null;
   const mapping = tileMapping(frame, layer.crs, layer.extent, tileExtent, margin);
   if (mapping === null) return null;
-  const perPixel = tileExtent / frame.width;
-  const cell = reader.count(layer.table, mapping.box) > manyPolygons ? 2 * perPixel : perPixel;
+  const cell = tileExtent / frame.width;
   const shapes = new Shapes(mapping, cell);
   let since = performance.now();
   let rows = 0;

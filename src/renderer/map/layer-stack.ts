@@ -1,15 +1,7 @@
-import type Feature from 'ol/Feature.js';
-import MVT from 'ol/format/MVT.js';
 import type BaseLayer from 'ol/layer/Base.js';
 import TileLayer from 'ol/layer/Tile.js';
-import VectorTileLayer from 'ol/layer/VectorTile.js';
 import type OlMap from 'ol/Map.js';
-import type RenderFeature from 'ol/render/Feature.js';
-import VectorTileSource from 'ol/source/VectorTile.js';
 import XYZ from 'ol/source/XYZ.js';
-import Fill from 'ol/style/Fill.js';
-import Stroke from 'ol/style/Stroke.js';
-import Style from 'ol/style/Style.js';
 import TileGrid from 'ol/tilegrid/TileGrid.js';
 import { rasterTileAddress, vectorTileAddress } from '../../main/rpc/addresses.ts';
 import type { ProjectLayer, ProjectState, TreeNode } from '../../main/rpc/project.ts';
@@ -17,6 +9,7 @@ import type { RasterStyle } from '../../main/rpc/scenes.ts';
 import { host } from '../state/project.ts';
 import { type MapView, session } from '../state/session.ts';
 import { DrawnPicture } from './drawn-picture.ts';
+import { PaintedLayer } from './painted-layer.ts';
 import { type MapSystem, mapSystem } from './projection.ts';
 
 type LeafNode = Exclude<TreeNode, { kind: 'group' }>;
@@ -38,8 +31,8 @@ interface Shown {
   layer: BaseLayer;
   /** What the source depends on: another one means another source. */
   source: string;
-  /** What the style depends on. */
-  style: string;
+  /** Polygons are painted. */
+  painted: PaintedLayer | null;
 }
 
 /** The layers of one map view, kept in step with the project and the session. */
@@ -49,7 +42,7 @@ export class LayerStack {
   readonly #shown = new Map<string, Shown>();
   readonly #preview = new DrawnPicture();
   readonly #running = new Map<number, DrawnPicture>();
-  #selected: { key: string; layer: VectorTileLayer; fids: ReadonlySet<number> | null } | null = null;
+  #selected: PaintedLayer | null = null;
 
   constructor(map: OlMap, view: number) {
     this.#map = map;
@@ -69,9 +62,10 @@ export class LayerStack {
       layer.setOpacity(node.opacity);
       layer.setZIndex(++position);
     }
-    for (const [id, { layer }] of this.#shown) {
+    for (const [id, { layer, painted }] of this.#shown) {
       if (present.has(id)) continue;
       this.#map.removeLayer(layer);
+      painted?.forget();
       this.#shown.delete(id);
     }
     this.#updateSelection(project, system);
@@ -80,13 +74,15 @@ export class LayerStack {
 
   /** Takes everything off the map. */
   clear(): void {
-    for (const { layer } of this.#shown.values()) this.#map.removeLayer(layer);
+    for (const { layer, painted } of this.#shown.values()) {
+      this.#map.removeLayer(layer);
+      painted?.forget();
+    }
     for (const { layer } of this.#running.values()) this.#map.removeLayer(layer);
-    if (this.#selected) this.#map.removeLayer(this.#selected.layer);
+    this.#dropSelection();
     this.#map.removeLayer(this.#preview.layer);
     this.#shown.clear();
     this.#running.clear();
-    this.#selected = null;
   }
 
   /** The topmost visible layers above the lowest one: what a swipe takes away. */
@@ -160,43 +156,24 @@ export class LayerStack {
       return before.layer;
     }
     const layer = new TileLayer({ source: make(), preload: 1 });
-    this.#add(node.id, { layer, source: key, style: '' });
+    this.#add(node.id, { layer, source: key, painted: null });
     return layer;
   }
 
   #polygons(node: LeafNode, layer: ProjectLayer, system: MapSystem): BaseLayer {
-    const address = vectorTileAddress(layer, system.system.crs);
-    const style = JSON.stringify([layer.classes, node.filter, node.hidden]);
-    let shown = this.#shown.get(node.id);
-    if (!shown) {
-      const made = new VectorTileLayer({
-        renderMode: 'hybrid',
-        renderBuffer: 8,
-        declutter: false,
-        updateWhileAnimating: true,
-        updateWhileInteracting: true,
-      });
-      shown = { layer: made, source: '', style: '' };
-      this.#add(node.id, shown);
+    let painted = this.#shown.get(node.id)?.painted;
+    if (!painted) {
+      painted = new PaintedLayer();
+      this.#add(node.id, { layer: painted.layer, source: '', painted });
     }
-    const target = shown.layer as VectorTileLayer;
-    if (shown.source !== address) {
-      target.setSource(
-        new VectorTileSource({
-          url: address,
-          format: new MVT(),
-          projection: system.projection,
-          tileGrid: system.tileGrid,
-          transition: 0,
-        }),
-      );
-      shown.source = address;
-    }
-    if (shown.style !== style) {
-      target.setStyle(polygonStyle(layer, node));
-      shown.style = style;
-    }
-    return target;
+    const hidden = new Set(node.hidden ?? []);
+    const { confidence = 0, area = 0 } = node.filter ?? {};
+    const colours = layer.classes
+      .filter(({ id }) => !hidden.has(id))
+      .map(({ id, colour }) => [id, colour] as const);
+    const look = { colours, confidence, area, selected: null };
+    painted.show(vectorTileAddress(layer, system.system.crs), system, look, JSON.stringify(look));
+    return painted.layer;
   }
 
   #add(id: string, shown: Shown): void {
@@ -208,27 +185,24 @@ export class LayerStack {
   #updateSelection(project: ProjectState, system: MapSystem): void {
     const { layer: table, fids } = session.get().selection;
     const layer = fids.size > 0 ? project.layers.find((candidate) => candidate.table === table) : undefined;
-    const base = layer && this.#shown.get(`layer:${layer.table}`);
-    if (!layer || !base) {
-      if (this.#selected) this.#map.removeLayer(this.#selected.layer);
-      this.#selected = null;
+    if (!layer || !this.#shown.has(`layer:${layer.table}`)) {
+      this.#dropSelection();
       return;
     }
-    const key = `${layer.table} ${layer.version} ${system.system.crs}`;
-    if (this.#selected?.key !== key) {
-      if (this.#selected) this.#map.removeLayer(this.#selected.layer);
-      const source = (base.layer as VectorTileLayer).getSource()!;
-      const made = new VectorTileLayer({ source, renderMode: 'vector', zIndex: 10_000 });
-      this.#selected = { key, layer: made, fids: null };
-      this.#map.addLayer(made);
+    if (!this.#selected) {
+      this.#selected = new PaintedLayer();
+      this.#selected.layer.setZIndex(10_000);
+      this.#map.addLayer(this.#selected.layer);
     }
-    if (this.#selected.fids === fids) return;
-    this.#selected.fids = fids;
-    const outline = new Style({
-      stroke: new Stroke({ color: '#ffd400', width: 2.5 }),
-      fill: new Fill({ color: 'rgba(255, 212, 0, 0.25)' }),
-    });
-    this.#selected.layer.setStyle((feature) => (fids.has(Number(feature.getId())) ? outline : undefined));
+    const look = { colours: [], confidence: 0, area: 0, selected: fids };
+    this.#selected.show(vectorTileAddress(layer, system.system.crs), system, look, fids);
+  }
+
+  #dropSelection(): void {
+    if (!this.#selected) return;
+    this.#map.removeLayer(this.#selected.layer);
+    this.#selected.forget();
+    this.#selected = null;
   }
 
   /** Strips of runs under way, and the preview above everything. */
@@ -282,25 +256,4 @@ function shiftOf(display: Record<string, unknown>): { east: number; north: numbe
   return typeof shift?.east === 'number' && typeof shift.north === 'number'
     ? { east: shift.east, north: shift.north }
     : null;
-}
-
-/** Class colours, with what filter and legend hide left out. */
-function polygonStyle(layer: ProjectLayer, node: LeafNode) {
-  const hidden = new Set(node.hidden ?? []);
-  const styles = new Map(
-    layer.classes
-      .filter(({ id }) => !hidden.has(id))
-      .map(({ id, colour }) => [
-        id,
-        new Style({
-          fill: new Fill({ color: `${colour}b3` }),
-          stroke: new Stroke({ color: colour, width: 1 }),
-        }),
-      ]),
-  );
-  const { confidence = 0, area = 0 } = node.filter ?? {};
-  return (feature: Feature | RenderFeature) =>
-    (feature.get('confidence') as number) >= confidence && (feature.get('area') as number) >= area
-      ? styles.get(feature.get('class') as number)
-      : undefined;
 }
