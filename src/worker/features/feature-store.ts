@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
 import { asProblem } from '../report/problem-record.ts';
 import type { Basis } from './basis.ts';
+import { damagedStore, entriesIn, RecordReader, RecordWriter } from './record-log.ts';
 import { type Precision, WindowCodec } from './window-codec.ts';
 
 /** Everything that the stored tokens depend on; two encodings with equal identities are equal. */
@@ -45,10 +46,9 @@ const headerFile = 'features.json';
 const basisFile = 'basis.f32';
 const recordFile = 'windows.bin';
 const indexFile = 'index.bin';
-/** uint48 offset and uint32 length of a record; length 0 for a window without measurements. */
-const entryBytes = 10;
-/** No record is longer: 2 GB would be a window of half a million tokens. */
-const longestRecord = 2 ** 30;
+function recordFiles(folder: string) {
+  return { records: path.join(folder, recordFile), index: path.join(folder, indexFile), store: folder };
+}
 
 /** What a store of features says of itself, without opening it for reading. Null where there is none. */
 export async function describeFeatures(
@@ -65,7 +65,7 @@ export async function describeFeatures(
   let bytes = 0;
   for (const name of [headerFile, basisFile, recordFile, indexFile])
     bytes += await sizeOf(path.join(folder, name));
-  return { header: parsed, finished: Math.min(parsed.windows, Math.floor(index / entryBytes)), bytes };
+  return { header: parsed, finished: Math.min(parsed.windows, entriesIn(index)), bytes };
 }
 
 /** Removes a store and nothing else: a folder that holds no features is refused. */
@@ -101,29 +101,14 @@ export interface FeatureWriterOptions {
 export class FeatureWriter {
   readonly folder: string;
   readonly codec: WindowCodec;
-  readonly #windows: number;
   readonly #limit: number;
-  readonly #records: FileHandle;
-  readonly #index: FileHandle;
-  #next: number;
-  #end: number;
+  readonly #log: RecordWriter;
 
-  private constructor(
-    folder: string,
-    codec: WindowCodec,
-    options: FeatureWriterOptions,
-    files: { records: FileHandle; index: FileHandle },
-    next: number,
-    end: number,
-  ) {
+  private constructor(folder: string, codec: WindowCodec, limit: number, log: RecordWriter) {
     this.folder = folder;
     this.codec = codec;
-    this.#windows = options.windows;
-    this.#limit = options.limitBytes;
-    this.#records = files.records;
-    this.#index = files.index;
-    this.#next = next;
-    this.#end = end;
+    this.#limit = limit;
+    this.#log = log;
   }
 
   /** Throws `features/other` where the folder holds features of something else, finished or not. */
@@ -169,19 +154,8 @@ export class FeatureWriter {
         await writeFile(path.join(folder, `${headerFile}.new`), text, { flush: true });
         await rename(path.join(folder, `${headerFile}.new`), path.join(folder, headerFile));
       }
-      const records = await open(path.join(folder, recordFile), 'a+');
-      const index = await open(path.join(folder, indexFile), 'a+');
-      const { next, end } = await lastWhole(records, index, windows);
-      await index.truncate(next * entryBytes);
-      await records.truncate(end);
-      return new FeatureWriter(
-        folder,
-        new WindowCodec(embedding, precision),
-        options,
-        { records, index },
-        next,
-        end,
-      );
+      const log = await RecordWriter.open(recordFiles(folder), windows);
+      return new FeatureWriter(folder, new WindowCodec(embedding, precision), options.limitBytes, log);
     } catch (error) {
       throw asProblem(error);
     }
@@ -189,46 +163,20 @@ export class FeatureWriter {
 
   /** The first window that is still missing; `windows` when all are there. */
   get next(): number {
-    return this.#next;
+    return this.#log.next;
   }
 
   get bytes(): number {
-    return this.#end + this.#next * entryBytes;
+    return this.#log.bytes;
   }
 
   /** Adds records of the next windows, null for windows without measurements; on the disk when it resolves. */
-  async append(records: readonly (Uint8Array | null)[]): Promise<void> {
-    if (this.#next + records.length > this.#windows) throw new RangeError('more records than windows');
-    const entries = Buffer.alloc(records.length * entryBytes);
-    let end = this.#end;
-    records.forEach((record, i) => {
-      entries.writeUIntLE(end, i * entryBytes, 6);
-      entries.writeUInt32LE(record?.length ?? 0, i * entryBytes + 6);
-      end += record?.length ?? 0;
-    });
-    if (end > this.#limit) {
-      throw new Problem(
-        'features/limit',
-        `${this.folder}: the stored features would pass the limit of ${Math.round(this.#limit / 1e6)} MB.`,
-        'Raise the limit, remove features of other scenes, or encode a coarser working resolution.',
-      );
-    }
-    try {
-      await this.#records.writev(records.filter((record) => record !== null));
-      // The index names only what is safe.
-      await this.#records.datasync();
-      await this.#index.write(entries);
-      await this.#index.datasync();
-    } catch (error) {
-      throw asProblem(Object.assign(error as Error, { path: this.folder }));
-    }
-    this.#end = end;
-    this.#next += records.length;
+  append(records: readonly (Uint8Array | null)[]): Promise<void> {
+    return this.#log.append(records, this.#limit);
   }
 
-  async close(): Promise<void> {
-    await this.#records.close();
-    await this.#index.close();
+  close(): Promise<void> {
+    return this.#log.close();
   }
 }
 
@@ -237,21 +185,13 @@ export class FeatureReader {
   readonly folder: string;
   readonly header: FeatureHeader;
   readonly codec: WindowCodec;
-  readonly #records: FileHandle;
-  readonly #index: FileHandle;
+  readonly #log: RecordReader;
 
-  private constructor(
-    folder: string,
-    head: FeatureHeader,
-    codec: WindowCodec,
-    records: FileHandle,
-    index: FileHandle,
-  ) {
+  private constructor(folder: string, head: FeatureHeader, codec: WindowCodec, log: RecordReader) {
     this.folder = folder;
     this.header = head;
     this.codec = codec;
-    this.#records = records;
-    this.#index = index;
+    this.#log = log;
   }
 
   /**
@@ -284,19 +224,10 @@ export class FeatureReader {
       );
     }
     const precision = await readPrecision(folder, found.header);
-    let records: FileHandle | null = null;
     try {
-      records = await open(path.join(folder, recordFile), 'r');
-      const index = await open(path.join(folder, indexFile), 'r');
-      return new FeatureReader(
-        folder,
-        found.header,
-        new WindowCodec(found.header.embedding, precision),
-        records,
-        index,
-      );
+      const log = await RecordReader.open(recordFiles(folder));
+      return new FeatureReader(folder, found.header, new WindowCodec(found.header.embedding, precision), log);
     } catch (error) {
-      await records?.close();
       throw asProblem(error);
     }
   }
@@ -305,53 +236,11 @@ export class FeatureReader {
   async record(window: number): Promise<Uint8Array<ArrayBuffer> | null> {
     if (!Number.isInteger(window) || window < 0 || window >= this.header.windows)
       throw new RangeError(`there is no window ${window}`);
-    const entry = Buffer.alloc(entryBytes);
-    await readFully(this.#index, entry, window * entryBytes, this.folder);
-    const { offset, length } = entryAt(entry, 0);
-    if (length === 0) return null;
-    if (length > longestRecord) throw damagedStore(this.folder);
-    const bytes = new Uint8Array(length);
-    await readFully(this.#records, bytes, offset, this.folder);
-    return bytes;
+    return this.#log.record(window);
   }
 
-  async close(): Promise<void> {
-    await this.#records.close();
-    await this.#index.close();
-  }
-}
-
-/** How many leading records are whole on the disk, and where the last of them ends. */
-async function lastWhole(
-  records: FileHandle,
-  index: FileHandle,
-  windows: number,
-): Promise<{ next: number; end: number }> {
-  const size = (await records.stat()).size;
-  let next = Math.min(windows, Math.floor((await index.stat()).size / entryBytes));
-  const entry = Buffer.alloc(entryBytes);
-  for (; next > 0; next--) {
-    await index.read(entry, 0, entryBytes, (next - 1) * entryBytes);
-    const { offset, length } = entryAt(entry, 0);
-    if (offset + length <= size) return { next, end: offset + length };
-  }
-  return { next: 0, end: 0 };
-}
-
-function entryAt(entries: Buffer, at: number): { offset: number; length: number } {
-  return { offset: entries.readUIntLE(at, 6), length: entries.readUInt32LE(at + 6) };
-}
-
-async function readFully(
-  file: FileHandle,
-  into: Uint8Array,
-  position: number,
-  folder: string,
-): Promise<void> {
-  for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw damagedStore(folder);
-    done += bytesRead;
+  close(): Promise<void> {
+    return this.#log.close();
   }
 }
 
@@ -417,12 +306,4 @@ function otherOf(found: FeatureHeader, wanted: FeatureIdentity): string {
 
 async function sizeOf(file: string): Promise<number> {
   return (await stat(file).catch(() => null))?.size ?? 0;
-}
-
-function damagedStore(folder: string): Problem {
-  return new Problem(
-    'features/damaged',
-    `${folder}: the stored features are damaged.`,
-    'Remove them and encode the scene again.',
-  );
 }
