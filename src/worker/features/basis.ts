@@ -37,6 +37,12 @@ export class BasisSample {
   }
 
   basis(): Basis {
+    const { size, mean, directions } = this.spectrum();
+    return { size, mean, directions };
+  }
+
+  /** The basis, and the variance along each of its directions. */
+  spectrum(): Basis & { variances: Float64Array } {
     const size = this.#size;
     const count = Math.max(1, this.#count);
     const mean = Float32Array.from(this.#sum, (sum) => sum / count);
@@ -57,6 +63,7 @@ export class BasisSample {
     order.forEach((column, row) => {
       for (let i = 0; i < size; i++) directions[row * size + i] = eigenvectorMatrix.get(i, column);
     });
-    return { size, mean, directions };
+    const variances = Float64Array.from(order, (column) => Math.max(0, realEigenvalues[column]!));
+    return { size, mean, directions, variances };
   }
 }
