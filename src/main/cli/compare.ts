@@ -3,6 +3,7 @@ import type { Console } from './console.ts';
 
 interface CompareOptions {
   class?: string;
+  secondClass?: string;
   out?: string;
   overwrite?: boolean;
   json?: boolean;
@@ -14,6 +15,7 @@ export function compareCommand(door: Console): Command {
     .argument('<first>', 'class map whose grid counts')
     .argument('<second>', 'class map of the same place; its nearest pixels are taken')
     .option('--class <name>', 'look at this class alone: where both, only the first, only the second have it')
+    .option('--second-class <name>', 'what the second map calls it (default: the same)')
     .option('--out <file>', 'GeoTIFF of the differences (default: none, only the table)')
     .option('--overwrite', 'replace an existing file (default: stop)')
     .option('--json', 'print one JSON object instead of a table, and no progress')
@@ -21,9 +23,9 @@ export function compareCommand(door: Console): Command {
       const { differenceText, runCompare } = await import('../run/compare.ts');
       const display = door.display(options.json ?? false);
       try {
-        const { class: className = null, out = null, overwrite = false } = options;
+        const { class: className = null, secondClass = null, out = null, overwrite = false } = options;
         const found = await runCompare(
-          { first, second, className, out, overwrite },
+          { first, second, className, secondClassName: secondClass, out, overwrite },
           { signal: door.signal, onProgress: display.report },
         );
         display.end();

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 
@@ -38,6 +38,22 @@ export class AllowedPaths {
         'Start it with --root FOLDER to allow another one.',
       );
     return absolute;
+  }
+
+  /**
+   * The path of a scene as `check` gives it, a product's manifest as its folder. Of a stack (`A.tif+B.tif`) every file is
+   * checked; those without a folder lie beside the first.
+   */
+  async checkScene(asked: string): Promise<string> {
+    const isOne = !asked.includes('+') || (await stat(asked).catch(() => null)) !== null;
+    if (isOne) {
+      const file = await this.check(asked);
+      return path.basename(file) === 'manifest.safe' ? path.dirname(file) : file;
+    }
+    const [first, ...others] = asked.split('+');
+    const folder = path.dirname(first!);
+    const files = [first!, ...others.map((file) => (file === '' ? file : path.resolve(folder, file)))];
+    return (await Promise.all(files.map((file) => this.check(file)))).join('+');
   }
 
   async allows(asked: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
+import { differenceJob } from '../jobs/difference-job.ts';
 import { exportJob } from '../jobs/export-job.ts';
 import { installJob } from '../jobs/install-job.ts';
 import { JobQueue, type JobRunner } from '../jobs/job-queue.ts';
@@ -207,7 +208,7 @@ export class Desktop {
       onRaster: (...raster) => overviews.add(...raster),
     });
     const queue = new JobQueue(store, this.runners(store), {
-      onProblem: ({ message, hint }) => this.hub.note('error', `${message} ${hint}`.trim()),
+      onProblem: (problem) => this.hub.problem(problem),
     });
     this.#feed = new JobFeed(queue, this.hub, () => this.changed());
     this.changed();
@@ -227,6 +228,7 @@ export class Desktop {
     return {
       segment: segmentJob(store, undefined, (job) => this.#runPicture(job)),
       export: exportJob(store),
+      difference: differenceJob(store),
       install: installJob(this.home, () => this.changed()),
     };
   }

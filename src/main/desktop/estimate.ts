@@ -1,15 +1,14 @@
 import { unknownWords } from '../../worker/pack/known-words.ts';
 import { openPack } from '../../worker/pack/open-pack.ts';
 import { chooseWorkingGrid } from '../../worker/prep/working-grid.ts';
-import type { Crs } from '../../worker/raster/crs.ts';
 import { extentWindow } from '../../worker/raster/extent.ts';
 import { groundSampleDistance } from '../../worker/scene/ground-sample-distance.ts';
 import { planWindows, selectWindows } from '../../worker/tile/plan.ts';
 import { workingRange } from '../../worker/tile/sampling.ts';
 import type { Estimate } from '../rpc/runs.ts';
-import { lanesOf } from '../run/segment.ts';
+import { encoderNote, lanesOf, scoringOf } from '../run/segment.ts';
 import { checkSegmentRequest } from '../run/segment-request.ts';
-import type { RasterFacts } from './raster-facts.ts';
+import type { SceneFacts } from './open-project.ts';
 import type { SegmentSettings } from './run-settings.ts';
 
 /** Pixels of the windows that speed was measured with. */
@@ -20,7 +19,7 @@ const measuredPixels = 224 * 224;
  */
 export async function estimateRun(
   settings: SegmentSettings,
-  facts: RasterFacts & { asCrs: Crs | null },
+  facts: SceneFacts,
   windowsPerSecond: number | null,
   cores: number,
 ): Promise<Estimate> {
@@ -66,5 +65,9 @@ export async function estimateRun(
     lanes,
     threadsPerLane,
     warnings,
+    notes:
+      facts.info.modality === 'sar' && manifest.encoders.sar
+        ? [encoderNote(scoringOf(request, pack, 'sar'), pack)]
+        : [],
   };
 }

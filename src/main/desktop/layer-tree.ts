@@ -5,13 +5,16 @@ export interface TreeContents {
   layers: readonly string[];
   rasters: readonly string[];
   scenes: readonly string[];
+  /** Rasters that begin visible. */
+  shown?: ReadonlySet<string>;
 }
 
 const kinds = ['layer', 'raster', 'scene'] as const;
 
 /**
  * The stored tree as the project is now: what has left it goes, groups stay, and what is new comes above what is of its
- * kind, polygons before rasters before scenes. Rasters of a run begin hidden: their polygons show the same.
+ * kind, polygons before rasters before scenes. Rasters of a run begin hidden, for their polygons show the same; a
+ * difference has none.
  */
 export function composeTree(stored: readonly TreeNode[], contents: TreeContents): TreeNode[] {
   const present = new Set([...contents.layers, ...contents.rasters, ...contents.scenes]);
@@ -27,7 +30,13 @@ export function composeTree(stored: readonly TreeNode[], contents: TreeContents)
   for (const kind of kinds) {
     for (const id of contents[`${kind}s`]) {
       if (seen.has(id)) continue;
-      const node: TreeNode = { kind, id, visible: kind !== 'raster', opacity: 1, open: kind === 'layer' };
+      const node: TreeNode = {
+        kind,
+        id,
+        visible: kind !== 'raster' || (contents.shown?.has(id) ?? false),
+        opacity: 1,
+        open: kind === 'layer' || (contents.shown?.has(id) ?? false),
+      };
       tree.splice(placeFor(tree, kind), 0, node);
     }
   }

@@ -33,6 +33,9 @@ const treeSetting = 'tree';
 const hostDisplay = z.object({
   style: rasterStyle.optional().catch(undefined),
   crs: storedCrs.optional().catch(undefined),
+  /** What the user takes the scene for. */
+  modality: z.enum(['optical', 'sar']).optional().catch(undefined),
+  radar: z.record(z.string(), z.json()).optional().catch(undefined),
   screen: z.record(z.string(), z.json()).optional().catch(undefined),
 });
 export type HostDisplay = z.output<typeof hostDisplay>;
@@ -52,6 +55,21 @@ const runRequest = z.object({
   settings: z.object({ classes: z.array(layerClass).optional() }).optional(),
   name: z.string().optional(),
   classes: z.array(layerClass).optional(),
+});
+
+export interface SceneFacts extends RasterFacts {
+  asCrs: Crs | null;
+  /** What the user takes the scene for; null: what it says of itself. */
+  asModality: 'optical' | 'sar' | null;
+  /** Fields of the radar recipe that the user has changed. */
+  radar: z.output<typeof hostDisplay>['radar'] | null;
+}
+
+/** What a difference job leaves. */
+const differenceSummary = z.object({
+  areaUnit: z.enum(['m²', 'pixels']),
+  outside: z.int(),
+  legend: z.array(z.object({ id: z.int(), name: z.string(), area: z.number() })),
 });
 
 /** The project that is open, as the contract tells it. */
@@ -113,11 +131,17 @@ export class OpenProject {
     return { path: raster.path };
   }
 
-  /** The scene's header, and the system it is taken to be in. */
-  async sceneFacts(scene: StoredScene): Promise<RasterFacts & { asCrs: Crs | null }> {
+  /** The scene's header, the system it is taken to be in, and what it is taken for. */
+  async sceneFacts(scene: StoredScene): Promise<SceneFacts> {
     const facts = await this.#around.facts.get(scene.path);
-    const { crs } = displayOf(scene);
-    return { ...facts, asCrs: crs === undefined ? facts.crs : crsOf(crs) };
+    const { crs, modality = null, radar = null } = displayOf(scene);
+    return {
+      ...facts,
+      info: { ...facts.info, modality: modality ?? facts.info.modality },
+      asCrs: crs === undefined ? facts.crs : crsOf(crs),
+      asModality: modality,
+      radar,
+    };
   }
 
   saveScene(id: number, values: { name?: string | undefined; host?: HostDisplay }, label: string): void {
@@ -168,6 +192,7 @@ export class OpenProject {
         layers: layers.map(({ table }) => `layer:${table}`),
         rasters: rasters.map(({ id }) => `raster:${id}`),
         scenes: scenes.map(({ id }) => `scene:${id}`),
+        shown: new Set(rasters.flatMap(({ id, kind }) => (kind === 'difference' ? [`raster:${id}`] : []))),
       }),
       prompts: store.prompts(),
       views: store.views(),
@@ -186,7 +211,7 @@ export class OpenProject {
   async #scene(scene: StoredScene, crs: Crs | null): Promise<ProjectScene> {
     const { id, name, path: file } = scene;
     const display = displayOf(scene);
-    const common = { id, name, path: file, display: display.screen ?? {} };
+    const common = { id, name, path: file, display: display.screen ?? {}, radar: display.radar ?? null };
     try {
       const facts = await this.sceneFacts(scene);
       this.#around.onRaster(file, facts.version, 'average', id);
@@ -265,6 +290,7 @@ export class OpenProject {
           classes: raster.kind === 'confidence' ? [] : classes,
           missing: facts === null,
           version: facts?.version ?? 'missing',
+          areas: raster.kind === 'difference' ? areasOf(run.summary) : null,
         };
       }),
     );
@@ -285,6 +311,11 @@ export class OpenProject {
       found: suggestions[0]?.path ?? null,
     }));
   }
+}
+
+function areasOf(summary: Json): ProjectRaster['areas'] {
+  const { success, data } = differenceSummary.safeParse(summary);
+  return success ? { unit: data.areaUnit, rows: data.legend, outside: data.outside } : null;
 }
 
 const names = { 'class-map': 'class map', confidence: 'confidence' } as const;

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Crs } from '../../worker/raster/crs.ts';
 import { type Affine, applyAffine } from '../../worker/raster/grid.ts';
+import { filesOfScene } from '../../worker/scene/band-stack.ts';
 import { openScene } from '../../worker/scene/open-scene.ts';
 import type { BandHeader } from '../../worker/scene/scene.ts';
 import { describeHeader } from '../../worker/steps/info.ts';
@@ -68,11 +69,15 @@ export function sceneInfoOf(facts: RasterFacts, crs: Crs | null, ofProject: Crs 
   return { ...facts.info, crs: nameOfSystem(crs, ofProject), crsName: crs?.name ?? null } as SceneInfo;
 }
 
-/** Changes when the file does; of a product's folder, with its manifest. */
-export async function versionOf(file: string): Promise<string> {
-  const about = await stat(file);
-  const { size, mtimeMs } = about.isDirectory() ? await stat(path.join(file, 'manifest.safe')) : about;
-  return createHash('sha256').update(`${file}\n${size}\n${mtimeMs}`).digest('base64url').slice(0, 16);
+/** Changes when the file does; of a product's folder, with its manifest; of a stack, with any of its files. */
+export async function versionOf(scene: string): Promise<string> {
+  const hash = createHash('sha256').update(scene);
+  for (const file of await filesOfScene(scene)) {
+    const about = await stat(file);
+    const { size, mtimeMs } = about.isDirectory() ? await stat(path.join(file, 'manifest.safe')) : about;
+    hash.update(`\n${size}\n${mtimeMs}`);
+  }
+  return hash.digest('base64url').slice(0, 16);
 }
 
 /** Headers of the rasters in use, read again when their files change. */

@@ -4,8 +4,8 @@ import type { Home } from '../packs/home.ts';
 import type { RunSettings } from '../rpc/runs.ts';
 import { checkSegmentRequest, type SegmentInput } from '../run/segment-request.ts';
 import { betweenOrThrow, projectBox } from './coordinates.ts';
+import type { SceneFacts } from './open-project.ts';
 import { folderOfPack } from './pack-facts.ts';
-import type { RasterFacts } from './raster-facts.ts';
 
 /** The screen's settings as the job takes them. */
 export type SegmentSettings = Omit<SegmentInput, 'scene' | 'out' | 'formats' | 'overwrite'>;
@@ -16,7 +16,7 @@ export type SegmentSettings = Omit<SegmentInput, 'scene' | 'out' | 'formats' | '
  */
 export async function runSettingsFor(
   settings: RunSettings,
-  facts: RasterFacts & { asCrs: Crs | null },
+  facts: SceneFacts,
   ofProject: Crs | null,
   home: Home,
 ): Promise<SegmentSettings & Record<string, never>> {
@@ -24,6 +24,8 @@ export async function runSettingsFor(
   const own = extent && projectBox(extent, betweenOrThrow(ofProject, facts.asCrs));
   if (extent && !own)
     throw new Problem('run/extent', 'The box does not lie on the scene.', 'Draw another one.');
+  const isRadar = facts.info.modality === 'sar';
+  const recipe = isRadar ? (radar ?? facts.radar ?? null) : null;
   const asked: SegmentSettings = {
     ...(rest as Omit<typeof rest, 'provider'> &
       Record<'provider' | 'attention' | 'upsampler' | 'templates', never>),
@@ -34,7 +36,8 @@ export async function runSettingsFor(
       : threshold,
     extent: own && { unit: 'crs', box: own },
     ...(threads !== null && { threads }),
-    ...(radar !== null && { radar }),
+    ...(facts.asModality !== null && { modality: facts.asModality }),
+    ...(recipe !== null && { radar: recipe }),
   };
   checkSegmentRequest({ ...asked, scene: facts.path, out: 'result' });
   return JSON.parse(JSON.stringify(asked));

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { filesOfScene, stackedFiles } from '../../worker/scene/band-stack.ts';
 import { fingerprintFile } from '../../worker/scene/fingerprint.ts';
 
 /** A file that a project refers to: a scene, or a raster of a run. */
@@ -23,15 +25,35 @@ export interface MissingFile extends FileLink {
 const mostFolders = 200;
 const deepest = 3;
 
-/** `target` seen from the project's folder, with `/`; absolute where no relative path leads there. */
+/** Between the files of a stack: `+` may be in a name, a line break is in none. */
+const stackMark = '\n';
+
+/** `target` seen from the project's folder, with `/`; absolute where no relative path leads there. Of a stack every file. */
 export function toStored(projectPath: string, target: string): string {
+  const files = target.split('+');
+  if (files.length > 1 && files.every((file) => path.isAbsolute(file)) && !existsSync(target))
+    return files.map((file) => toStored(projectPath, file)).join(stackMark);
   const relative = path.relative(path.dirname(projectPath), path.resolve(target));
   return path.isAbsolute(relative) ? relative : relative.split(path.sep).join('/');
 }
 
 /** Absolute path of what `toStored` made. */
 export function fromStored(projectPath: string, stored: string): string {
-  return path.resolve(path.dirname(projectPath), stored);
+  return stored
+    .split(stackMark)
+    .map((file) => path.resolve(path.dirname(projectPath), file))
+    .join('+');
+}
+
+/** What a scene is called until somebody names it. */
+export async function nameOfScene(file: string): Promise<string> {
+  return (await filesOfScene(file)).map((each) => path.basename(each)).join(' + ');
+}
+
+/** Of all files of a scene. */
+export async function bytesOfScene(file: string): Promise<number> {
+  const sizes = await Promise.all((await filesOfScene(file)).map(async (each) => (await stat(each)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /**
@@ -86,14 +108,14 @@ export async function findMissing(
 
 /** Whether a file is the one that a link means. */
 export async function isSame(link: FileLink, candidate: string): Promise<boolean> {
-  const about = await stat(candidate).catch(() => null);
-  if (about?.size !== link.bytes) return false;
+  if ((await bytesOfScene(candidate).catch(() => null)) !== link.bytes) return false;
   if (link.fingerprint === null) return true;
   return (await fingerprintFile(candidate).catch(() => null)) === link.fingerprint;
 }
 
-/** A scene may be a product's folder. */
+/** A scene may be a product's folder, or a stack of files. */
 async function isThere(file: string): Promise<boolean> {
+  if ((await stackedFiles(file)) !== null) return true;
   const about = await stat(file).catch(() => null);
   return about?.isFile() === true || (about?.isDirectory() === true && (await isFolderOfProduct(file)));
 }

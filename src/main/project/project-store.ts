@@ -1,13 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync, statSync } from 'node:fs';
-import { cp, mkdir, open as openFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, open as openFile, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
 import { fingerprintFile } from '../../worker/scene/fingerprint.ts';
 import type { PolygonFeature } from '../../worker/vector/feature.ts';
-import { type FileLink, findMissing, fromStored, type MissingFile, toStored } from './file-links.ts';
+import {
+  bytesOfScene,
+  type FileLink,
+  findMissing,
+  fromStored,
+  type MissingFile,
+  nameOfScene,
+  toStored,
+} from './file-links.ts';
 import {
   createPrivateGeoPackage,
   PolygonLayer,
@@ -275,8 +283,9 @@ export class ProjectStore {
   }
 
   /** Returns the scene's id. */
-  async addScene(file: string, name = path.basename(file)): Promise<number> {
-    const { size } = await stat(file);
+  async addScene(file: string, asked?: string): Promise<number> {
+    const name = asked ?? (await nameOfScene(file));
+    const size = await bytesOfScene(file);
     const fingerprint = await fingerprintFile(file);
     return Number(
       this.change(`Add ${name}`, (recorder) =>
@@ -298,10 +307,10 @@ export class ProjectStore {
   ): Promise<number[]> {
     const rows = await Promise.all(
       files.map(async (file) => ({
-        name: path.basename(file),
+        name: await nameOfScene(file),
         path: toStored(this.path, file),
         fingerprint: await fingerprintFile(file),
-        bytes: (await stat(file)).size,
+        bytes: await bytesOfScene(file),
       })),
     );
     const label = rows.length === 1 ? `Add ${rows[0]!.name}` : `Add ${rows.length} scenes`;
@@ -535,7 +544,7 @@ export class ProjectStore {
 
   /** Lets a link point to where its file is now. */
   async relink(kind: FileLink['kind'], id: number, file: string): Promise<void> {
-    const { size } = await stat(file);
+    const size = await bytesOfScene(file);
     const fingerprint = kind === 'scene' ? await fingerprintFile(file) : null;
     const stored = toStored(this.path, file);
     if (kind === 'scene')

@@ -18,6 +18,8 @@ export const projectScene = z.object({
   /** Changes with the file, for addresses of tiles. */
   version: z.string(),
   display: plain,
+  /** Fields of the radar recipe that the user has changed. */
+  radar: plain.nullable(),
 });
 export type ProjectScene = z.output<typeof projectScene>;
 
@@ -50,6 +52,14 @@ export const projectRaster = z.object({
   classes: z.array(layerClass),
   missing: z.boolean(),
   version: z.string(),
+  /** Of a difference: what each class covers, and pixels that the second map does not reach. */
+  areas: z
+    .object({
+      unit: z.enum(['m²', 'pixels']),
+      rows: z.array(z.object({ id: z.int(), name: z.string(), area: z.number() })),
+      outside: z.int(),
+    })
+    .nullable(),
 });
 export type ProjectRaster = z.output<typeof projectRaster>;
 

@@ -48,6 +48,8 @@ export const estimate = z.object({
   threadsPerLane: z.int(),
   /** What the user should know before starting: words the pack does not know, radar with an optical pack, … */
   warnings: z.array(z.string()),
+  /** How a radar scene is looked at; empty for optical ones. */
+  notes: z.array(z.string()),
 });
 export type Estimate = z.output<typeof estimate>;
 

@@ -84,6 +84,10 @@ export const scenes = {
         /** Assigns a system; never reprojects. */
         crs: crsName.nullable().optional(),
         display: plain.optional(),
+        /** What the scene is taken for; null: what it says of itself. */
+        modality: z.enum(['optical', 'sar']).nullable().optional(),
+        /** Fields of the radar recipe that are not those proposed for it; null: none. */
+        radar: plain.nullable().optional(),
         label,
       }),
     )
@@ -95,6 +99,24 @@ export const scenes = {
   identify: call
     .input(z.object({ id, crs: crsName, x: z.number(), y: z.number() }))
     .output(z.object({ column: z.int(), row: z.int(), values: z.array(z.number().nullable()) }).nullable()),
+  /** How runs with this pack will look at a scene. */
+  preparation: call.input(z.object({ id, pack: z.string() })).output(
+    z.object({
+      modality: z.enum(['optical', 'sar']),
+      /** Whether the modality is the user's word. */
+      assigned: z.boolean(),
+      /** The recipe, and what would be proposed without the user's changes; null where nothing prepares the pixels. */
+      recipe: plain.nullable(),
+      proposed: plain.nullable(),
+      /** Composites that the scene has the bands for. */
+      composites: z.array(z.string()),
+      /** Whether the product brings tables for calibration, and for thermal noise that is still in it. */
+      calibration: z.boolean(),
+      noise: z.boolean(),
+      /** Sentences: the steps, the encoder and why, warnings. */
+      notes: z.array(z.string()),
+    }),
+  ),
   /**
    * How far `second` lies from `first` where both show the same ground: metres (pixels without a CRS) east and north,
    * and how sure that is, 0-1.

@@ -11,6 +11,8 @@ export interface CompareInput {
   second: string;
   /** Name or id; null: all classes. */
   className?: string | null;
+  /** Its name or id in the second map, where that is another one. */
+  secondClassName?: string | null;
   /** GeoTIFF to write; null: none. */
   out?: string | null;
   overwrite?: boolean;
@@ -18,7 +20,7 @@ export interface CompareInput {
 
 /** Where two class maps say different things, in a thread of its own. */
 export async function runCompare(input: CompareInput, options: RunOptions = {}): Promise<MapDifference> {
-  const { first, second, className = null, overwrite = false } = input;
+  const { first, second, className = null, secondClassName = null, overwrite = false } = input;
   const out = input.out ? path.resolve(input.out) : null;
   if (out !== null) {
     if ([first, second].some((map) => path.resolve(map) === out))
@@ -31,7 +33,7 @@ export async function runCompare(input: CompareInput, options: RunOptions = {}):
     const { signal, onProgress } = options;
     return await thread.run(
       'mapDifference',
-      { first, second, className, out, program, version },
+      { first, second, className, secondClassName, out, program, version },
       { signal, onProgress },
     );
   } finally {

@@ -2,6 +2,7 @@ import { lstat, mkdir, readFile, rm, rmdir, stat, statfs, writeFile } from 'node
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
+import { filesOfScene } from '../../worker/scene/band-stack.ts';
 import { layerPath } from '../export/layer-writers.ts';
 import { type Format, formats } from './formats.ts';
 
@@ -88,11 +89,13 @@ export async function prepareOutputs(plan: OutputPlan, scenePath: string, overwr
   if (!about.isDirectory()) {
     throw new Problem('output/no-folder', `${folder}: is not a folder.`, 'Change --out.');
   }
-  const scene = await stat(scenePath).catch(() => null);
+  const scenes = await Promise.all(
+    (await filesOfScene(scenePath)).map((file) => stat(file).catch(() => null)),
+  );
   for (const file of plan.all) {
     const existing = await stat(file).catch(() => null);
     if (!existing) continue;
-    if (scene && existing.ino === scene.ino && existing.dev === scene.dev) {
+    if (scenes.some((scene) => scene && existing.ino === scene.ino && existing.dev === scene.dev)) {
       throw new Problem(
         'output/is-the-scene',
         `${file}: the output would replace the scene.`,

@@ -244,13 +244,15 @@ export function preparationNotes(
   pack: Pack,
 ): string[] {
   if (modality === 'optical') return reason.startsWith('Optical') ? [] : [reason];
+  return [reason, encoderNote(scoring, pack)];
+}
+
+/** Which encoder looks at a radar scene. */
+export function encoderNote(scoring: ReturnType<typeof scoringOf>, pack: Pack): string {
   const { name } = pack.manifest;
-  return [
-    reason,
-    scoring.modality === 'sar'
-      ? `Encoder for SAR of ${name}: ${scoring.attention} attention in the last ${scoring.lastLayers === 1 ? 'layer' : `${scoring.lastLayers} layers`}.`
-      : `warning: pack ${name} has no encoder for SAR; it looks with its optical one, which has not learnt radar.`,
-  ];
+  return scoring.modality === 'sar'
+    ? `Encoder for SAR of ${name}: ${scoring.attention} attention in the last ${scoring.lastLayers === 1 ? 'layer' : `${scoring.lastLayers} layers`}.`
+    : `warning: pack ${name} has no encoder for SAR; it looks with its optical one, which has not learnt radar.`;
 }
 
 /** Class map and confidence in the partial folder, by the conductor in its thread and lanes in theirs. */

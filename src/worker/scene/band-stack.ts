@@ -28,6 +28,11 @@ export async function stackedFiles(path: string): Promise<string[] | null> {
   return parts;
 }
 
+/** The files that a scene's path names: itself, or those of a stack. */
+export async function filesOfScene(path: string): Promise<string[]> {
+  return (await stackedFiles(path)) ?? [path];
+}
+
 async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null;
 }

@@ -58,7 +58,7 @@ export async function openScene(
   throw new Problem(
     'scene/not-a-raster',
     head.length === 0 ? `${path} is empty.` : `${path} is not a raster image.`,
-    'Scenes are GeoTIFF, JPEG 2000, PNG or JPEG files, or products of Sentinel-1 and Sentinel-2 (SAFE folder; the first also zipped).',
+    'Scenes are GeoTIFF, JPEG 2000, PNG or JPEG files, or products of Sentinel-1 and Sentinel-2 (SAFE folder or zip).',
   );
 }
 

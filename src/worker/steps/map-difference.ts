@@ -15,6 +15,8 @@ export interface MapDifferenceRequest {
   second: string;
   /** The class looked at, by its name in both maps, or its id; null: all of them. */
   className: string | null;
+  /** Its name or id in the second map, where that is another one. */
+  secondClassName?: string | null;
   /** The raster to write; null: none. */
   out: string | null;
   program: string;
@@ -25,7 +27,7 @@ export interface MapDifference {
   width: number;
   height: number;
   /** What the raster's values mean. */
-  legend: { id: number; name: string; pixels: number; area: number }[];
+  legend: { id: number; name: string; colour: string; pixels: number; area: number }[];
   /** Every pair of classes that occurs, by the first map's ids. Id 0 is unclassified. */
   pairs: {
     first: number;
@@ -68,9 +70,11 @@ export async function mapDifference(
         ? null
         : ([
             idOf(request.className, names[0], request.first),
-            idOf(request.className, names[1], request.second),
+            idOf(request.secondClassName ?? request.className, names[1], request.second),
           ] as const);
-    const classes = legendOf(request.className);
+    const classes = legendOf(
+      wanted === null ? null : wanted.map((id, map) => names[map]?.[id] ?? `class ${id}`),
+    );
     if (request.out !== null) {
       writer = await GeoTiffWriter.open(
         {
@@ -139,6 +143,7 @@ export async function mapDifference(
             first: request.first,
             second: request.second,
             class: request.className,
+            ...(request.secondClassName && { secondClass: request.secondClassName }),
           }),
         }),
       );
@@ -150,9 +155,10 @@ export async function mapDifference(
     return {
       width,
       height,
-      legend: classes.map(({ id, name: text }) => ({
+      legend: classes.map(({ id, name: text, colour }) => ({
         id,
         name: text,
+        colour,
         pixels: pixels[id]!,
         area: areas[id]!,
       })),
@@ -190,18 +196,20 @@ function presence(a: boolean, b: boolean): number {
   return b ? 3 : 0;
 }
 
-function legendOf(className: string | null): ClassEntry[] {
+/** @param names the class in the first and in the second map; null: all classes */
+function legendOf(names: readonly string[] | null): ClassEntry[] {
   const entry = (id: number, name: string, colour: string): ClassEntry => ({
     id,
     name,
     words: [name],
     colour,
   });
-  if (className === null) return [entry(1, 'same', '#b8b8b8'), entry(2, 'different', '#d7301f')];
+  if (names === null) return [entry(1, 'same', '#b8b8b8'), entry(2, 'different', '#d7301f')];
+  const [first, second] = names as [string, string];
   return [
-    entry(1, `${className} in both`, '#2166ac'),
-    entry(2, `${className} only in the first`, '#e08214'),
-    entry(3, `${className} only in the second`, '#b2182b'),
+    entry(1, first === second ? `${first} in both` : `${first} and ${second}`, '#2166ac'),
+    entry(2, `${first} only in the first`, '#e08214'),
+    entry(3, `${second} only in the second`, '#b2182b'),
   ];
 }
 

@@ -6,6 +6,7 @@ import { measureRange, measureStretch, percentile, sampleBands } from '../prep/s
 import type { Crs } from '../raster/crs.ts';
 import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
+import { filesOfScene } from '../scene/band-stack.ts';
 import { openScene } from '../scene/open-scene.ts';
 import { backscatter, drawTile } from '../tiles/draw-tile.ts';
 import { encodeTile, type TileFormat } from '../tiles/encode-tile.ts';
@@ -266,8 +267,13 @@ export class TileRenderer {
     work: (source: TileSource) => Promise<Result>,
   ): Promise<Result> {
     // A file that was written anew is another one.
-    const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
-    const file = `${size} ${mtimeMs} ${path}`;
+    const stamps = await Promise.all(
+      (await filesOfScene(path)).map(async (each) => {
+        const about = await stat(each).catch(() => null);
+        return about === null ? '' : `${about.size} ${about.mtimeMs}`;
+      }),
+    );
+    const file = `${stamps.join(' ')} ${path}`;
     const key =
       reduction === undefined
         ? // Whoever does not mind takes the file as it is open, with the overviews that are being built.

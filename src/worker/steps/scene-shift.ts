@@ -7,6 +7,7 @@ import { applyAffine, invertAffine, type Window } from '../raster/grid.ts';
 import { agree } from '../registration/agree.ts';
 import { type Offset, PhaseCorrelation } from '../registration/phase-correlation.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
+import { groundOffset } from '../scene/ground-sample-distance.ts';
 import { openRunScene, planRadarPreparation, type RunScene } from './radar-preparation.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -30,6 +31,9 @@ export interface SceneShift {
   resolution: number | null;
   /** Length in metres; null without a CRS. */
   metres: number | null;
+  /** Metres that the second lies east and north of the first; without a CRS pixels to the right and upwards. */
+  east: number;
+  north: number;
   /** In units of the first scene's CRS, or its pixels: what to add to the second scene's coordinates to lay it on the first. */
   correction: [number, number];
   /** Share of the windows that agree, 0 to 1. */
@@ -95,8 +99,11 @@ export async function sceneShift(request: ShiftRequest, context: TaskContext): P
     const { columns, rows } = agreed;
     const [x0, y0] = applyAffine(one.grid.transform, 0, 0);
     const [x, y] = applyAffine(one.grid.transform, columns, rows);
+    const [east, north] = groundOffset(one.grid, columns, rows) ?? [columns, -rows];
     return {
       ...agreed,
+      east,
+      north,
       resolution: one.grid.resolution,
       metres: one.grid.resolution === null ? null : Math.hypot(columns, rows) * one.grid.resolution,
       correction: one.grid.crs === null ? [-columns, -rows] : [x0 - x, y0 - y],

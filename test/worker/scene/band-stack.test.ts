@@ -13,6 +13,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { isRadar } from '../../../src/worker/prep/sar/propose-recipe.ts';
 import { fingerprintFile } from '../../../src/worker/scene/fingerprint.ts';
 import { openScene } from '../../../src/worker/scene/open-scene.ts';
+import { zip } from '../weights/zip-writer.ts';
 import { gdalRun, hasGdal } from './gdal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'landscribe-stack-'));
@@ -131,5 +132,54 @@ describe.skipIf(!canWrite)('a Sentinel-2 product', () => {
     const all = ['B01', 'B02', 'B03', 'B04', 'B05'].map(truth);
     expect(valid.every((set, at) => (set === 1) === all.every((plane) => plane[at] !== 0))).toBe(true);
     await scene.close();
+
+    // The same product as an archive, stored and compressed, and by its manifest.
+    const inside = ['manifest.safe', ...listed.filter(([, band]) => band !== null).map(([name]) => name)];
+    const entries = inside.map((name) => ({
+      name: `S2A_MSIL2A.SAFE/${name}`,
+      bytes: readFileSync(join(product, name)),
+    }));
+    for (const deflated of [false, true]) {
+      const archive = file(`product-${deflated}.zip`);
+      writeFileSync(archive, zip(entries.map((entry) => ({ ...entry, deflated }))));
+      const zipped = await openScene(archive);
+      expect(zipped.header.bands.map(({ name }) => name)).toEqual(bands.map(({ name }) => name));
+      const again = await zipped.read(whole, [0, 1, 2, 3, 4], 0);
+      again.planes.forEach((plane, band) => {
+        expect(
+          plane.findIndex((value, at) => value !== planes[band]![at]),
+          bands[band]!.name,
+        ).toBe(-1);
+      });
+      await zipped.close();
+    }
+    const byManifest = await openScene(join(product, 'manifest.safe'));
+    expect(byManifest.header.bands).toHaveLength(5);
+    await byManifest.close();
+  });
+
+  test('several granules, and bands too large to unpack at each opening, are Problems that say what to do', async () => {
+    const manifest = (names: readonly string[]): Buffer =>
+      Buffer.from(
+        `<XFDU><dataObjectSection>${names.map((name) => `<dataObject><byteStream><fileLocation href="./${name}"/></byteStream></dataObject>`).join('')}</dataObjectSection></XFDU>`,
+      );
+    const bands = ['T33', 'T34'].map((tile) => `GRANULE/${tile}/IMG_DATA/${tile}_B02.jp2`);
+    const many = file('many.zip');
+    const stored = (name: string, bytes: Buffer, deflated = false) => ({ name, bytes, deflated });
+    writeFileSync(many, zip([stored('manifest.safe', manifest(bands))]));
+    await expect(openScene(many)).rejects.toMatchObject({
+      code: 'scene/unsupported',
+      message: expect.stringMatching(/2 granules/),
+    });
+    const large = file('large.zip');
+    const zeros = Buffer.alloc(257 * 2 ** 20);
+    writeFileSync(
+      large,
+      zip([stored('manifest.safe', manifest([bands[0]!])), stored(bands[0]!, zeros, true)]),
+    );
+    await expect(openScene(large)).rejects.toMatchObject({
+      code: 'scene/unsupported',
+      hint: expect.stringMatching(/Unpack it/),
+    });
   });
 });

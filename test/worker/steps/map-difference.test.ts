@@ -14,9 +14,18 @@ function differ(
   second: string,
   className: string | null,
   out: string | null = null,
+  secondClassName: string | null = null,
 ): Promise<MapDifference> {
   return mapDifference(
-    { first: file(first), second: file(second), className, out, program: 'test', version: '0' },
+    {
+      first: file(first),
+      second: file(second),
+      className,
+      secondClassName,
+      out,
+      program: 'test',
+      version: '0',
+    },
     { signal: new AbortController().signal, report: () => {}, note: () => {}, emit: async () => {} } as never,
   );
 }
@@ -101,6 +110,17 @@ print(json.dumps({'outside': int((b == 255).sum()), 'pairs': {f'{i}-{j}': int(((
     expect(JSON.parse(counts)).toEqual(found.legend.map(({ pixels }) => pixels));
     expect(existsSync(`${out}.part`)).toBe(false);
     expect(found.pairs.find(({ first }) => first === 2)?.firstName).toBe('wood & trees');
+  });
+
+  test('classes of two names, by id or name, are told by their names', async () => {
+    const found = await differ('first.tif', 'second.tif', '2', null, 'field');
+    expect(found.legend.map(({ name }) => name)).toEqual([
+      'wood & trees and field',
+      'wood & trees only in the first',
+      'field only in the second',
+    ]);
+    const both = found.pairs.find(({ first, second }) => first === 2 && second === 1);
+    expect(found.legend[0]!.pixels).toBe(both!.pixels);
   });
 
   test('law: a map differs nowhere from itself', async () => {

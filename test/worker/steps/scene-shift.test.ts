@@ -49,6 +49,8 @@ gdal.Warp(folder + '/third.tif', folder + '/second.tif', dstSRS='EPSG:32632', re
       expect(Math.abs(shift.correction[0] + 37), name).toBeLessThan(1);
       expect(Math.abs(shift.correction[1] - 23), name).toBeLessThan(1);
       expect(Math.abs(shift.metres! - Math.hypot(37, 23)), name).toBeLessThan(1);
+      expect(Math.abs(shift.east - 37), name).toBeLessThan(1);
+      expect(Math.abs(shift.north + 23), name).toBeLessThan(1);
       expect(shift.confidence, name).toBeGreaterThan(0.8);
     }
   });

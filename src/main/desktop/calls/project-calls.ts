@@ -50,7 +50,7 @@ export function projectCalls(desktop: Desktop) {
     }),
     removeView: calls.project.removeView.handler(({ input }) => changed(desktop.store.removeView(input.id))),
     relink: calls.project.relink.handler(async ({ input }) =>
-      changed(await desktop.store.relink(input.kind, input.id, await allowed.check(input.path))),
+      changed(await desktop.store.relink(input.kind, input.id, await allowed.checkScene(input.path))),
     ),
   };
 }

@@ -1,7 +1,10 @@
 import { Problem } from '../../../worker/report/problem.ts';
 import { storedForm } from '../../project/stored-crs.ts';
+import { runShift } from '../../run/shift.ts';
 import type { Desktop } from '../desktop.ts';
 import { displayOf } from '../open-project.ts';
+import { folderOfPack } from '../pack-facts.ts';
+import { describePreparation } from '../radar-facts.ts';
 import { sceneInfoOf } from '../raster-facts.ts';
 import { systemNamed } from '../systems.ts';
 import { calls } from './base.ts';
@@ -9,11 +12,11 @@ import { calls } from './base.ts';
 export function sceneCalls(desktop: Desktop) {
   return {
     info: calls.scenes.info.handler(async ({ input }) => {
-      const facts = await desktop.facts.get(await desktop.allowed.check(input.path));
+      const facts = await desktop.facts.get(await desktop.allowed.checkScene(input.path));
       return sceneInfoOf(facts, facts.crs, desktop.open?.crs() ?? null);
     }),
     add: calls.scenes.add.handler(async ({ input }) => {
-      const files = await Promise.all(input.paths.map((file) => desktop.allowed.check(file)));
+      const files = await Promise.all(input.paths.map((file) => desktop.allowed.checkScene(file)));
       // Whatever cannot be read is told before anything changes.
       const facts = await Promise.all(files.map((file) => desktop.facts.get(file)));
       const project = await desktop.ensureProject();
@@ -30,13 +33,17 @@ export function sceneCalls(desktop: Desktop) {
       desktop.changed();
     }),
     change: calls.scenes.change.handler(({ input }) => {
-      const { id, name, style, crs, display, label } = input;
+      const { id, name, style, crs, display, modality, radar, label } = input;
       const { project } = desktop;
       const host = {
         ...displayOf(project.scene(id)),
         ...(style && { style }),
         ...(display && { screen: display }),
       };
+      if (modality === null) delete host.modality;
+      else if (modality !== undefined) host.modality = modality;
+      if (radar === null) delete host.radar;
+      else if (radar !== undefined) host.radar = radar;
       if (crs === null) delete host.crs;
       else if (crs !== undefined) {
         if (crs === 'OTHER')
@@ -47,7 +54,7 @@ export function sceneCalls(desktop: Desktop) {
           );
         host.crs = storedForm(systemNamed(crs, project.crs()));
       }
-      const changesDisplay = style !== undefined || display !== undefined || crs !== undefined;
+      const changesDisplay = [style, display, crs, modality, radar].some((value) => value !== undefined);
       project.saveScene(id, { name, ...(changesDisplay && { host }) }, label);
       desktop.changed();
     }),
@@ -59,12 +66,17 @@ export function sceneCalls(desktop: Desktop) {
       const raster = project.rasterOfScene(input.id);
       return desktop.tiles.identify(raster, systemNamed(input.crs, project.crs()), input.x, input.y);
     }),
-    shift: calls.scenes.shift.handler(() => {
-      throw notReady();
+    preparation: calls.scenes.preparation.handler(async ({ input, signal }) => {
+      const { project } = desktop;
+      const facts = await project.sceneFacts(project.scene(input.id));
+      return describePreparation(facts, await folderOfPack(input.pack, desktop.home), signal);
+    }),
+    shift: calls.scenes.shift.handler(async ({ input, signal }) => {
+      const { project } = desktop;
+      const [first, second] = [project.scene(input.first), project.scene(input.second)];
+      const found = await runShift({ first: first.path, second: second.path }, { signal });
+      const { east, north, columns, rows, confidence, windows } = found;
+      return { east, north, pixels: Math.hypot(columns, rows), confidence, windows };
     }),
   };
-}
-
-export function notReady(): Problem {
-  return new Problem('not-ready', 'This is not built yet.', 'Try again with a later version.');
 }

@@ -24,8 +24,23 @@ const smallestOverview = 128;
  */
 export async function openJpeg2000(path: string, options: GeoTiffOptions): Promise<GeoTiffScene> {
   const handle = await open(path, 'r');
+  let source: ByteSource;
   try {
-    const source = bytesOfFile(handle, (await handle.stat()).size);
+    source = bytesOfFile(handle, (await handle.stat()).size);
+  } catch (failure) {
+    await handle.close();
+    throw failure;
+  }
+  return openJpeg2000From(path, source, options);
+}
+
+/** As `openJpeg2000`, of bytes that lie in an archive, perhaps; the scene closes them. `path` is what Problems name. */
+export async function openJpeg2000From(
+  path: string,
+  source: ByteSource,
+  options: GeoTiffOptions,
+): Promise<GeoTiffScene> {
+  try {
     const boxes = await readBoxes(source);
     const stream = await readCodestream(source, boxes.from, boxes.to);
     const missing = stream.parts.filter((parts) => !whole(parts, source)).length;
@@ -49,7 +64,7 @@ export async function openJpeg2000(path: string, options: GeoTiffOptions): Promi
     if (missing > 0) scene.header.details.warning = cut.message;
     return scene;
   } catch (cause) {
-    await handle.close();
+    await source.close();
     if (cause instanceof Problem) throw cause;
     if (cause instanceof UnsupportedCodestream) {
       throw new Problem(

@@ -20,14 +20,8 @@ export async function openProduct(
       return null;
     }
     const manifest = parseManifest(await files.text('manifest.safe'), `${path}/manifest.safe`);
-    if (sentinel2Bands(manifest.files).length > 0) {
-      if (kind === 'folder') return await openSentinel2(path, files, manifest.files, options, signal);
-      throw new Problem(
-        'scene/unsupported',
-        `${path} is a zipped Sentinel-2 product, which is read from its folder only.`,
-        'Unpack it, and open the .SAFE folder.',
-      );
-    }
+    if (sentinel2Bands(manifest.files).length > 0)
+      return await openSentinel2(path, files, manifest.files, options, signal);
     if (manifest.family !== 'SENTINEL-1' || manifest.annotations.length === 0) {
       throw new Problem(
         'scene/unsupported',

@@ -12,6 +12,8 @@ export interface ProductFiles {
   text(name: string): Promise<string>;
   /** A file for reading by position; the caller closes it. */
   open(name: string, signal?: AbortSignal): Promise<ByteSource>;
+  /** Bytes that opening a file unpacks first; 0 where it is read in place. */
+  unpackedBytes(name: string): number;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function productFolder(folder: string): Promise<ProductFiles> {
       const file = await open(await need(name), 'r');
       return bytesOfFile(file, (await file.stat()).size);
     },
+    unpackedBytes: () => 0,
     close: async () => {},
   };
 }

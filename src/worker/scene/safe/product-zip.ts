@@ -75,6 +75,10 @@ export async function productZip(path: string): Promise<ProductFiles | null> {
       if (entry.compressionMethod === 0) return storedBytes(path, zip, entry);
       return unpacked(path, zip, entry, signal);
     },
+    unpackedBytes(name) {
+      const entry = need(name);
+      return entry.compressionMethod === 0 ? 0 : entry.uncompressedSize;
+    },
     close: async () => zip.close(),
   };
 }

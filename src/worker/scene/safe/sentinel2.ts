@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import { Problem, throwIfCancelled } from '../../report/problem.ts';
 import { type StackedBand, stackBands } from '../band-stack.ts';
 import type { GeoTiffOptions, GeoTiffScene } from '../geotiff.ts';
-import { openJpeg2000 } from '../jpeg2000/open-jpeg2000.ts';
+import { openJpeg2000From } from '../jpeg2000/open-jpeg2000.ts';
 import type { ProductFiles } from './product-files.ts';
+
+/** JPEG 2000 hardly compresses further: archives store it as it is, and it is read in place. */
+const mostUnpacked = 256 * 2 ** 20;
 
 const roles: Record<string, string> = { B02: 'blue', B03: 'green', B04: 'red', B08: 'near-infrared' };
 
@@ -16,7 +19,7 @@ export function sentinel2Bands(names: readonly string[]): { name: string; band: 
 }
 
 /**
- * Opens a Sentinel-2 product's folder (level 1C or 2A): every spectral band that is there at its finest resolution, on the
+ * Opens a Sentinel-2 product (level 1C or 2A), a folder or an archive: every spectral band that is there at its finest resolution, on the
  * 10 m grid. 0 is nodata (product specification S2-PDGS-TAS-DI-PSD).
  */
 export async function openSentinel2(
@@ -50,6 +53,14 @@ export async function openSentinel2(
       'Download the product again, whole.',
     );
   }
+  const unpacked = [...chosen.values()].reduce((sum, { name }) => sum + files.unpackedBytes(name), 0);
+  if (unpacked > mostUnpacked) {
+    throw new Problem(
+      'scene/unsupported',
+      `${path} is compressed: its bands would be unpacked to ${Math.round(unpacked / 1e6)} MB each time it is opened.`,
+      'Unpack it, and open the .SAFE folder.',
+    );
+  }
   // B8A stands between B08 and B09.
   const order = [...chosen.keys()].sort((a, b) => spectral(a) - spectral(b));
   const share = { ...options, cacheBytes: Math.floor(options.cacheBytes / order.length) };
@@ -58,7 +69,8 @@ export async function openSentinel2(
     const bands: StackedBand[] = [];
     for (const band of order) {
       throwIfCancelled(signal);
-      const scene = await openJpeg2000(join(path, chosen.get(band)!.name), share);
+      const { name } = chosen.get(band)!;
+      const scene = await openJpeg2000From(join(path, name), await files.open(name, signal), share);
       opened.push(scene);
       const header = { ...scene.header.bands[0]!, name: band, role: roles[band] ?? null };
       bands.push({ scene, band: 0, header, nodata: 0 });
@@ -66,7 +78,14 @@ export async function openSentinel2(
     const details: Record<string, string> = { product: 'Sentinel-2' };
     const lost = missing.filter((name) => !order.some((band) => name.includes(`_${band}`)));
     if (lost.length > 0) details.warning = `not in the product: ${lost.join(', ')}`;
-    return stackBands(path, 'SAFE', bands, details);
+    const stack = stackBands(path, 'SAFE', bands, details);
+    return {
+      ...stack,
+      async close() {
+        await stack.close();
+        await files.close();
+      },
+    };
   } catch (failure) {
     for (const scene of opened) await scene.close();
     throw failure;
