@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { TrainRequest } from '../../worker/steps/train.ts';
 import { decimal, wholeNumber } from './arguments.ts';
@@ -41,16 +42,23 @@ export function trainCommand(door: Console): Command {
       folderOptions(new Command('starter'))
         .description('Make the built-in pack again: its CLIP, upsampler, SAR encoder, and the pack.')
         .option('--configs <folder>', 'its recipes', 'configs/starter')
-        .option('--pack <folder>', 'the pack, replaced if it exists', 'models/starter')
+        .option('--pack <folder>', 'the pack, replaced if it exists (default: models/starter)')
+        .option(
+          '--quick',
+          'two steps of every phase, to try the recipes; the pack goes into the out folder',
+          false,
+        )
         .option(
           '--finest <metres>',
           'finest working resolution that the pack asks for',
           decimal(0.01, 1000),
           0.4,
         )
-        .action((options: RunFolder & { configs: string; pack: string; finest: number }) => {
+        .action((options: RunFolder & { configs: string; pack?: string; finest: number; quick: boolean }) => {
           const { finest, ...rest } = options;
-          return train(door, { kind: 'starter', finestResolution: finest, ...rest });
+          // A trial must not replace the trained pack.
+          const pack = rest.pack ?? (rest.quick ? path.join(rest.out, 'pack') : 'models/starter');
+          return train(door, { kind: 'starter', finestResolution: finest, ...rest, pack });
         }),
     )
     .addCommand(

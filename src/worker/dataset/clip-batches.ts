@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../net/tokenizer.ts';
 import { Random } from '../synthetic/random.ts';
 import type { ClipBatch, ClipBatchShape } from '../train/clip.ts';
-import { jitterColours } from './colour.ts';
+import { castShade, jitterColours } from './colour.ts';
 import { concepts } from './concepts.ts';
 import { drawReading, ignoredLabel, type Reading } from './legend.ts';
 import { type Cell, type LabelledPicture, paintCell } from './picture.ts';
@@ -15,6 +15,8 @@ export interface ImageDrawing {
   deviation: readonly [number, number, number];
   /** Strength of the colour changes, 1 usual. */
   jitter: number;
+  /** Chance that shadows are laid over an image; none if left out. */
+  shade?: number;
 }
 
 export interface ClipDrawing extends ImageDrawing {
@@ -56,6 +58,8 @@ export function drawClipBatch(
     const source = pickShare(sources, random);
     const colours = batch.images.subarray(image * 3 * side * side, (image + 1) * 3 * side * side);
     drawCrop(source, side, random, colours, truth);
+    // Nothing is drawn for recipes without it, whose batches stay the same.
+    if (drawing.shade && random.chance(drawing.shade)) castShade(colours, side, random);
     jitterColours(colours, side, drawing.jitter, random);
     normalise(colours, side, drawing);
     const reading = drawReading(legendOf(source.config), random);

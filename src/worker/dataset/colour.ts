@@ -62,6 +62,34 @@ export function jitterColours(colours: Float32Array, side: number, strength: num
   }
 }
 
+/**
+ * Lays a few shadows with straight edges over the picture, as high things outside it would: what lies under them keeps
+ * its label, so that dark does not come to mean water. `colours` as above.
+ */
+export function castShade(colours: Float32Array, side: number, random: Random): void {
+  const plane = side * side;
+  const count = 1 + random.integer(3);
+  for (let shadow = 0; shadow < count; shadow++) {
+    const angle = random.range(0, Math.PI);
+    const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+    const x0 = random.range(0, side);
+    const y0 = random.range(0, side);
+    const halfLength = random.range(0.06, 0.35) * side;
+    const halfWidth = random.range(0.03, 0.16) * side;
+    // What is left is the sky's light, bluish.
+    const light = random.range(0.25, 0.6);
+    const left = [light * 0.92, light, light * 1.14];
+    for (let y = 0, at = 0; y < side; y++) {
+      for (let x = 0; x < side; x++, at++) {
+        const u = (x - x0) * cos + (y - y0) * sin;
+        const v = (y - y0) * cos - (x - x0) * sin;
+        if (Math.abs(u) > halfLength || Math.abs(v) > halfWidth) continue;
+        for (let band = 0; band < 3; band++) colours[band * plane + at]! *= left[band]!;
+      }
+    }
+  }
+}
+
 /** Row-major 3 × 3: rotation of the chroma plane about grey by `hue` radians, its length times `saturation`. */
 function hueAndSaturation(hue: number, saturation: number): number[] {
   const cos = Math.cos(hue) * saturation;

@@ -10,11 +10,13 @@ import { openScene } from '../scene/open-scene.ts';
 import { kind } from '../synthetic/classes.ts';
 import { generateScene } from '../synthetic/generate-scene.ts';
 import { Random } from '../synthetic/random.ts';
-import { randomStyle, type Style } from '../synthetic/style.ts';
+import { randomStyle, randomVariety, type Style } from '../synthetic/style.ts';
 import { checkLegend, type LegendEntry, legendValues } from './legend.ts';
 import { type LabelledPicture, pictureOf } from './picture.ts';
 
 interface SourceCommon {
+  /** What phases call it by. */
+  name?: string;
   /** Chance of a crop from this set, relative to the others. */
   share: number;
   /** Least and most source pixels per training pixel. */
@@ -47,6 +49,8 @@ export type SourceConfig =
       industry?: number;
       /** Share of the others that are open country with lakes, meadows and hardly a house, 0 to 1. */
       rural?: number;
+      /** Share of scenes with dark roofs, scrub, odd colours and the like, 0 to 1. */
+      varied?: number;
       /** Least and most metres per pixel. */
       resolution: [number, number];
     });
@@ -311,7 +315,14 @@ function syntheticPicture(
       config.rural !== undefined && random.chance(config.rural)
       ? openCountry(usual, random)
       : usual;
-  const scene = generateScene({ seed, width: size, height: size, resolution, style });
+  const varied = config.varied !== undefined && random.chance(config.varied);
+  const scene = generateScene({
+    seed,
+    width: size,
+    height: size,
+    resolution,
+    style: varied ? { ...style, variety: randomVariety(seed) } : style,
+  });
   const rgb = new Uint8Array(size * size * 3);
   for (let band = 0; band < 3; band++)
     for (let at = 0; at < size * size; at++) rgb[at * 3 + band] = scene.pixels[band * size * size + at]!;
@@ -329,6 +340,44 @@ function openCountry(style: Style, random: Random): Style {
     open: random.range(0.2, 0.5),
     water: random.pick(['lake', 'lake', 'both']),
   };
+}
+
+/** How a phase of training sees a set: its share among the others (0 leaves it out), and labels' weights by stored value. */
+export interface SourceChange {
+  share?: number;
+  weights?: Readonly<Record<string, number>>;
+}
+
+/** The sets with the changes of one phase, by their names. Throws `dataset/source` for an unknown name or label value. */
+export function changedSources(
+  sources: readonly PictureSource[],
+  changes: Readonly<Record<string, SourceChange>>,
+): PictureSource[] {
+  const unknown = Object.keys(changes).find((name) => !sources.some(({ config }) => config.name === name));
+  if (unknown !== undefined)
+    throw new Problem(
+      'dataset/source',
+      `There is no set of pictures named "${unknown}".`,
+      'Correct the sources of the phase.',
+    );
+  return sources.flatMap((source) => {
+    const change = source.config.name === undefined ? undefined : changes[source.config.name];
+    if (!change) return [source];
+    if (change.share === 0) return [];
+    const weights = source.weights.slice();
+    for (const [value, weight] of Object.entries(change.weights ?? {})) {
+      const entry = legendOf(source.config).find((one) => legendValues(one).includes(Number(value)));
+      if (!entry)
+        throw new Problem(
+          'dataset/source',
+          `The set "${source.config.name}" has no label ${value} to weigh.`,
+          'Correct the weights of the phase.',
+        );
+      weights[Number(value)]! *= weight / (entry.weight ?? 1);
+    }
+    const { share = source.config.share } = change;
+    return [{ ...source, config: { ...source.config, share }, weights }];
+  });
 }
 
 function pixelWeights(config: SourceConfig, pictures: readonly LabelledPicture[]): Float32Array {

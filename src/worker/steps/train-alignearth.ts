@@ -10,7 +10,7 @@ import { warmCosine } from '../train/loop.ts';
 import { regridPositions } from '../train/starting-weights.ts';
 import { inferGeometry } from '../weights/geometry.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
-import { readConfig, savedWeights, whole } from './train-config.ts';
+import { quickPhase, quickSources, readConfig, savedWeights, whole } from './train-config.ts';
 
 const range = z.tuple([z.number().positive(), z.number().positive()]);
 const band = z.int().min(0);
@@ -74,6 +74,8 @@ export interface TrainAlignEarthRequest {
   checkpoint: string;
   out: string;
   threads: number;
+  /** Two steps, to try the recipe. */
+  quick?: boolean;
 }
 
 /** What packs take as the default for SAR encoders; the student's tokens are trained in this form. */
@@ -86,7 +88,8 @@ export async function trainSarEncoder(
   signal?: AbortSignal,
   onStep?: (step: number, reports: Readonly<Record<string, number>>) => void,
 ): Promise<{ weights: string }> {
-  const config = await readConfig(request.config, alignmentConfiguration);
+  const recipe = await readConfig(request.config, alignmentConfiguration);
+  const config = request.quick ? { ...quickPhase(recipe), sources: quickSources(recipe.sources) } : recipe;
   await mkdir(request.out, { recursive: true });
   const sources = await readPairs(
     config.sources as PairSourceConfig[],

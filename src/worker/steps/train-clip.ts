@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { drawClipBatch, drawImage, drawWordBatch } from '../dataset/clip-batches.ts';
 import { concepts } from '../dataset/concepts.ts';
 import { vocabularyTexts } from '../dataset/prompts.ts';
-import { type PictureSource, readSources, type SourceConfig } from '../dataset/sources.ts';
+import { changedSources, type PictureSource, readSources, type SourceConfig } from '../dataset/sources.ts';
 import { trainVocabulary } from '../dataset/train-vocabulary.ts';
 import { createTokenizer, type Tokenizer } from '../net/tokenizer.ts';
 import { clipNormalisation } from '../pack/build-pack.ts';
@@ -18,7 +18,7 @@ import { growLayers, regridPositions, startingClip } from '../train/starting-wei
 import { trainWords } from '../train/words.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
-import { readConfig, savedWeights, sourceSchema, whole } from './train-config.ts';
+import { quickPhase, quickSources, readConfig, savedWeights, sourceSchema, whole } from './train-config.ts';
 
 const configuration = z.strictObject({
   seed: z.int(),
@@ -60,12 +60,26 @@ const configuration = z.strictObject({
         side: whole,
         images: whole,
         steps: whole,
+        /** Other than the recipe's share of images under bias alleviation. */
+        alleviatedShare: z.number().min(0).max(1).optional(),
         /** Ends the phase earlier on a slow machine. */
         minutes: z.number().positive().optional(),
         learningRate: z.number().positive(),
         warmup: whole,
         jitter: z.number().min(0),
+        /** Chance of shadows laid over an image. */
+        shade: z.number().min(0).max(1).optional(),
         seed: z.int(),
+        /** What this phase changes about the sets, by their names: shares, and weights by label value. */
+        sources: z
+          .record(
+            z.string(),
+            z.strictObject({
+              share: z.number().min(0).optional(),
+              weights: z.record(z.string().regex(/^\d+$/), z.number().positive()).optional(),
+            }),
+          )
+          .optional(),
       }),
     )
     .min(1),
@@ -79,6 +93,8 @@ export interface TrainClipRequest {
   /** Folder of the run: checkpoints, curves, weights and vocabulary. */
   out: string;
   threads: number;
+  /** Two steps of every phase, to try the recipe. */
+  quick?: boolean;
 }
 
 /** Files that `trainClip` leaves in its folder. */
@@ -99,6 +115,11 @@ export async function trainClip(
   onStep?: (phase: string, step: number, reports: Readonly<Record<string, number>>) => void,
 ): Promise<{ weights: string; vocabulary: string }> {
   const config = await readClipConfig(request.config);
+  if (request.quick) {
+    config.words.steps = quickPhase(config.words).steps;
+    config.phases = config.phases.map(quickPhase);
+    config.sources = quickSources(config.sources);
+  }
   const { out } = request;
   await mkdir(out, { recursive: true });
   const vocabularyText = trainVocabulary(vocabularyTexts(), config.merges, 'landscribe land cover English');
@@ -178,14 +199,16 @@ export async function trainClip(
         mean,
         deviation,
         jitter: phase.jitter,
+        ...(phase.shade !== undefined && { shade: phase.shade }),
         alleviation: config.alleviation.lambda,
-        alleviatedShare: config.alleviation.share,
+        alleviatedShare: phase.alleviatedShare ?? config.alleviation.share,
       };
       const best = optimiser.averageDecay === null ? 'value' : 'average';
+      const drawn = changedSources(sources, phase.sources ?? {});
       let written = Date.now();
       await trainingLoop(
         trainer.stepper,
-        async (step) => clipFeeds(shape, drawClipBatch(sources, tokenizer, shape, drawing, step)),
+        async (step) => clipFeeds(shape, drawClipBatch(drawn, tokenizer, shape, drawing, step)),
         {
           folder,
           steps: phase.steps,

@@ -17,10 +17,12 @@ const legend = z.array(
   }),
 );
 const share = z.number().positive();
+const name = z.string().optional();
 /** A set of training pictures. */
 export const sourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('folder'),
+    name,
     path: z.string(),
     share,
     scale: pair,
@@ -29,9 +31,10 @@ export const sourceSchema = z.discriminatedUnion('kind', [
     holdOut: z.strictObject({ names: z.array(z.string()).optional(), every: whole.optional() }).optional(),
     mosaic: whole.max(16).optional(),
   }),
-  z.strictObject({ kind: z.literal('pictures'), path: z.string(), share, scale: pair }),
+  z.strictObject({ kind: z.literal('pictures'), name, path: z.string(), share, scale: pair }),
   z.strictObject({
     kind: z.literal('raster'),
+    name,
     image: z.string(),
     labels: z.string(),
     bands: z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]),
@@ -41,6 +44,7 @@ export const sourceSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('synthetic'),
+    name,
     share,
     scale: pair,
     seed: z.int(),
@@ -48,9 +52,27 @@ export const sourceSchema = z.discriminatedUnion('kind', [
     size: whole.min(64).max(4096),
     industry: z.number().min(0).max(1).optional(),
     rural: z.number().min(0).max(1).optional(),
+    varied: z.number().min(0).max(1).optional(),
     resolution: pair,
   }),
 ]);
+
+/** Steps of every phase, and scenes of every synthetic set, of a recipe that is only tried out. */
+const quickCount = 2;
+
+/** The phase cut to its first steps. */
+export function quickPhase<Phase extends { steps: number }>(phase: Phase): Phase {
+  return { ...phase, steps: Math.min(phase.steps, quickCount) };
+}
+
+/** The sets with few synthetic scenes; real pictures are all read, so that each of them is checked. */
+export function quickSources<Source extends { kind: string; scenes?: number | undefined }>(
+  sources: readonly Source[],
+): Source[] {
+  return sources.map((source) =>
+    source.scenes === undefined ? source : { ...source, scenes: Math.min(source.scenes, quickCount) },
+  );
+}
 
 /** Reads and checks a training configuration; throws `config/…` problems that name the file and the field. */
 export async function readConfig<Config>(file: string, schema: z.ZodType<Config>): Promise<Config> {

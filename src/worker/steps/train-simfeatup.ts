@@ -11,7 +11,7 @@ import { trainSimFeatUp } from '../train/simfeatup-trainer.ts';
 import { regridPositions } from '../train/starting-weights.ts';
 import { inferGeometry } from '../weights/geometry.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
-import { readConfig, savedWeights, sourceSchema, whole } from './train-config.ts';
+import { quickPhase, quickSources, readConfig, savedWeights, sourceSchema, whole } from './train-config.ts';
 
 const configuration = z.strictObject({
   seed: z.int(),
@@ -48,6 +48,8 @@ export interface TrainSimFeatUpRequest {
   checkpoint: string;
   out: string;
   threads: number;
+  /** Two steps, to try the recipe. */
+  quick?: boolean;
 }
 
 /** Trains SimFeatUp's upsampler for an encoder on pictures; returns the file of its weights. Resumes a stopped run. */
@@ -57,7 +59,8 @@ export async function trainUpsampler(
   signal?: AbortSignal,
   onStep?: (step: number, reports: Readonly<Record<string, number>>) => void,
 ): Promise<{ weights: string }> {
-  const config = await readConfig(request.config, configuration);
+  const recipe = await readConfig(request.config, configuration);
+  const config = request.quick ? { ...quickPhase(recipe), sources: quickSources(recipe.sources) } : recipe;
   await mkdir(request.out, { recursive: true });
   const sources = await readSources(
     config.sources as SourceConfig[],

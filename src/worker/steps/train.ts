@@ -16,7 +16,7 @@ export type TrainRequest =
       | { kind: 'simfeatup'; config: string; checkpoint: string }
       | { kind: 'alignearth'; config: string; checkpoint: string }
       /** Everything in the folder of configurations, and the pack from it. */
-      | { kind: 'starter'; configs: string; pack: string; finestResolution: number }
+      | { kind: 'starter'; configs: string; pack: string; finestResolution: number; quick: boolean }
     ))
   /** Measures a pack's SAR encoder on the pairs that its training held out. */
   | {
@@ -79,11 +79,11 @@ async function trainStarter(
   { signal, report, note }: TaskContext,
   tell: ReturnType<typeof tellSteps>,
 ): Promise<Manifest> {
-  const { configs, out, threads } = request;
+  const { configs, out, threads, quick } = request;
   const clipConfig = path.join(configs, 'clip.json');
   note('training the starter model: words and pictures');
   const clip = await trainClip(
-    { config: clipConfig, out: path.join(out, 'clip'), threads },
+    { config: clipConfig, out: path.join(out, 'clip'), threads, quick },
     report,
     signal,
     tell,
@@ -95,6 +95,7 @@ async function trainStarter(
       checkpoint: clip.weights,
       out: path.join(out, 'simfeatup'),
       threads,
+      quick,
     },
     report,
     signal,
@@ -107,6 +108,7 @@ async function trainStarter(
       checkpoint: clip.weights,
       out: path.join(out, 'alignearth'),
       threads,
+      quick,
     },
     report,
     signal,

@@ -48,6 +48,53 @@ const flatRoofs: readonly Colour[] = [
   [0.74, 0.72, 0.68],
   [0.38, 0.38, 0.39],
 ];
+interface SolarArray {
+  colour: Colour;
+  /** Metres from row to row, and whether rows run across the length. */
+  row: number;
+  along: boolean;
+  /** Whether no panel lies there. */
+  gap: (u: number, v: number) => boolean;
+}
+
+const panelColours: readonly Colour[] = [
+  [0.16, 0.2, 0.3],
+  [0.25, 0.3, 0.38],
+  [0.33, 0.4, 0.48],
+  [0.13, 0.14, 0.17],
+];
+
+/** Panels in fields of several metres, some of them left out for skylights and paths. */
+function drawSolarArray(random: Random): SolarArray {
+  const field = random.range(6, 16);
+  const path = random.range(0.4, 1.4);
+  const missing = random.range(0, 0.3);
+  const holes = Uint8Array.from({ length: 1024 }, () => (random.chance(missing) ? 1 : 0));
+  const inner = random.range(2.5, 5);
+  return {
+    colour: shade(random, random.pick(panelColours)),
+    row: random.range(1.2, 2.6),
+    along: random.chance(0.5),
+    gap: (u, v) => {
+      const column = Math.floor(u / field);
+      const line = Math.floor(v / field);
+      const beside = Math.min(u - column * field, v - line * field);
+      if (beside < path) return true;
+      if (!holes[(((column * 31 + line) % 1024) + 1024) % 1024]) return false;
+      return (
+        Math.abs(u - (column + 0.5) * field) < inner / 2 && Math.abs(v - (line + 0.5) * field) < inner / 2
+      );
+    },
+  };
+}
+
+const darkRoofs: readonly Colour[] = [
+  [0.17, 0.18, 0.2],
+  [0.23, 0.24, 0.26],
+  [0.3, 0.32, 0.35],
+  [0.36, 0.4, 0.44],
+  [0.42, 0.45, 0.49],
+];
 const desertRoofs: readonly Colour[] = [
   [0.88, 0.86, 0.82],
   [0.8, 0.76, 0.69],
@@ -76,7 +123,7 @@ export function paintBuildings(
         placeRows(random, canvas, terrain, parcel, style, sun);
         break;
       case 'yard':
-        placeHalls(random, canvas, terrain, parcel, sun);
+        placeHalls(random, canvas, terrain, parcel, style, sun);
         break;
       case 'meadow':
       case 'park':
@@ -248,7 +295,9 @@ function placeRows(
   const [cx, cy] = cellCentre(parcel.cell);
   const spacing = random.range(26, 34);
   const halfWidth = random.range(5.5, 8);
-  const colour = random.pick(style.climate === 'arid' ? desertRoofs : flatRoofs);
+  const { variety } = style;
+  const usual = random.pick(style.climate === 'arid' ? desertRoofs : flatRoofs);
+  const colour = variety && random.chance(variety.darkRoofs / 2) ? random.pick(darkRoofs) : usual;
   const pitched = style.climate !== 'arid' && random.chance(0.35);
   const eaves = random.range(9, 18);
   const roof: Roof = {
@@ -275,11 +324,18 @@ function placeRows(
       halfWidth: 2.4,
     };
     if (everyProbe(canvas, lane, mayBuild)) paintPaving(canvas, lane, [0.5, 0.5, 0.49]);
-    raiseRoof(random, canvas, box, roof, sun);
+    raiseRoof(random, canvas, box, roof, sun, variety?.solarRoofs);
   }
 }
 
-function placeHalls(random: Random, canvas: Canvas, terrain: Terrain, parcel: Parcel, sun: Sun): void {
+function placeHalls(
+  random: Random,
+  canvas: Canvas,
+  terrain: Terrain,
+  parcel: Parcel,
+  { variety }: Style,
+  sun: Sun,
+): void {
   const { ux, uy, along, across } = cellAxes(parcel.cell);
   const [cx, cy] = cellCentre(parcel.cell);
   const parts = random.chance(0.35) && along > 70 ? 2 : 1;
@@ -303,12 +359,16 @@ function placeHalls(random: Random, canvas: Canvas, terrain: Terrain, parcel: Pa
       box,
       {
         form: shallow ? 'gable' : 'flat',
-        colour: shade(random, random.pick(hallRoofs)),
+        colour: shade(
+          random,
+          random.pick(variety && random.chance(variety.darkRoofs) ? darkRoofs : hallRoofs),
+        ),
         eaves: random.range(6, 12),
         rise: shallow ? box.halfWidth * 0.12 : 0,
         kind: kind.hall,
       },
       sun,
+      variety?.solarRoofs,
     );
   }
 }
@@ -365,8 +425,18 @@ function shade(random: Random, colour: Colour): Colour {
   return [colour[0] * gain, colour[1] * gain, colour[2] * gain];
 }
 
-/** Raises one roof: slopes lit by the sun, seams or tiles, and what stands on roofs. A higher roof hides a lower one. */
-function raiseRoof(random: Random, canvas: Canvas, box: Box, roof: Roof, sun: Sun): void {
+/**
+ * Raises one roof: slopes lit by the sun, seams or tiles, and what stands on roofs. A higher roof hides a lower one.
+ * `solarChance`: chance of panels all over a flat roof.
+ */
+function raiseRoof(
+  random: Random,
+  canvas: Canvas,
+  box: Box,
+  roof: Roof,
+  sun: Sun,
+  solarChance: number | undefined = undefined,
+): void {
   const { red, green, blue, kinds, elevation, resolution } = canvas;
   const slope = roof.rise / box.halfWidth;
   const across = 1 / Math.hypot(1, slope);
@@ -391,6 +461,8 @@ function raiseRoof(random: Random, canvas: Canvas, box: Box, roof: Roof, sun: Su
     roof.form === 'flat' ? random.chance(roof.kind === kind.hall ? 0.25 : 0.08) : random.chance(0.12);
   const panelSide = random.chance(0.5) ? 1 : -1;
   const skylights = roof.kind === kind.hall && random.chance(0.6) ? random.range(7, 13) : 0;
+  const solar = solarChance !== undefined && roof.form === 'flat' && random.chance(solarChance);
+  const array = solar ? drawSolarArray(random) : null;
   forEachInBox(canvas, box, (i, u, v) => {
     let height = roof.eaves;
     let face = 1;
@@ -417,6 +489,18 @@ function raiseRoof(random: Random, canvas: Canvas, box: Box, roof: Roof, sun: Su
     let tone = face * (1 + pattern + stain);
     let [r, g, b] = roof.colour;
     if (
+      array &&
+      box.halfLength - Math.abs(u) > 1.5 &&
+      box.halfWidth - Math.abs(v) > 1.5 &&
+      !array.gap(u, v)
+    ) {
+      const line = array.along ? u : v;
+      const row = Math.cos((2 * Math.PI * line) / array.row) > 0.45;
+      // Rows finer than two pixels mix into one tone.
+      const visible = Math.min(1, array.row / (2.2 * resolution));
+      [r, g, b] = array.colour;
+      tone = row ? 1 + 0.45 * visible : 1 - 0.12 * visible;
+    } else if (
       panels &&
       v * panelSide > 0.6 &&
       Math.abs(u) < box.halfLength - 1.2 &&

@@ -68,7 +68,7 @@ export function generateScene(request: SceneRequest): SyntheticScene {
   const canvas = createCanvas(width, height, resolution);
   paintGround(random.fork('ground'), canvas, terrain, waters, style);
   paintBuildings(random.fork('buildings'), canvas, terrain, style, sun);
-  paintVehicles(random.fork('vehicles'), canvas, terrain);
+  paintVehicles(random.fork('vehicles'), canvas, terrain, style);
   paintTrees(random.fork('trees'), canvas, terrain, waters, style, sun);
   castShadows(canvas, sun);
   const pixels = expose(random.fork('camera'), canvas, style);

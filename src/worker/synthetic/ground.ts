@@ -11,6 +11,19 @@ import { farFromWater, type Waters } from './water.ts';
 const combSamples = 512;
 const combPerMetre = 8;
 
+/** Lakes and rivers full of algae, peat, mud or sky. */
+const oddWaters: readonly (readonly [number, number, number])[] = [
+  [0.05, 0.06, 0.09],
+  [0.09, 0.09, 0.11],
+  [0.2, 0.19, 0.19],
+  [0.17, 0.27, 0.15],
+  [0.26, 0.36, 0.22],
+  [0.34, 0.44, 0.29],
+  [0.36, 0.31, 0.22],
+  [0.42, 0.46, 0.46],
+  [0.2, 0.36, 0.5],
+];
+
 /** Paints land, water and roads: everything without height except bridges. */
 export function paintGround(
   random: Random,
@@ -39,12 +52,21 @@ export function paintGround(
   const bankColour = arid ? [0.62, 0.57, 0.47] : [0.33, 0.39, 0.22];
   // Rows finer than two pixels would only alias.
   const combVisible = Math.min(1, 0.5 / resolution);
-  const riverColour = random.pick([
+  const { variety } = style;
+  // Drawn apart, so that scenes without variety stay the same.
+  const odd = random.fork('variety');
+  const strips =
+    variety &&
+    Float32Array.from(terrain.parcels, ({ use }) =>
+      (use === 'yard' || use === 'parking') && odd.chance(variety.overgrown) ? odd.range(2, 9) : 0,
+    );
+  const litter = style.season === 'winter' ? [0.38, 0.33, 0.26] : vergeColour;
+  const usualRiver = random.pick([
     [0.2, 0.28, 0.28],
     [0.25, 0.3, 0.26],
     [0.16, 0.25, 0.29],
   ]);
-  const lakeColour = random.pick(
+  const usualLake = random.pick(
     arid
       ? [
           [0.08, 0.14, 0.12],
@@ -56,6 +78,9 @@ export function paintGround(
           [0.12, 0.18, 0.24],
         ],
   );
+  const riverColour = variety && odd.chance(variety.colours) ? odd.pick(oddWaters) : usualRiver;
+  const lakeColour = variety && odd.chance(variety.colours) ? odd.pick(oddWaters) : usualLake;
+  const drift = variety ? odd.range(0, 0.14) : 0;
   const place: Place = { parcel: 0, first: 0, second: 0, firstEdge: 0, secondEdge: 0, along: 0 };
 
   for (let row = 0; row < height; row++) {
@@ -123,7 +148,7 @@ export function paintGround(
         const lakeShare = what === kind.sea ? 1 : Math.min(1, Math.max(0, (river - lake) / 12 + 0.5));
         // Bottom shows through near the shore.
         const shallow = Math.exp(water / (2.2 + 2.8 * lakeShare)) * 0.55;
-        const tone = 1 + 0.07 * n0 + 0.03 * n1 + 0.035 * grain[i]!;
+        const tone = 1 + (0.07 + drift) * n0 + 0.03 * n1 + 0.035 * grain[i]!;
         r =
           (riverColour[0]! + (lakeColour[0]! - riverColour[0]!) * lakeShare) * tone * (1 - shallow) +
           bankColour[0]! * shallow * 0.75;
@@ -171,6 +196,12 @@ export function paintGround(
           r = vergeColour[0]! * tone;
           g = vergeColour[1]! * tone;
           b = vergeColour[2]! * tone;
+        } else if (strips && beside < strips[place.parcel]! + 0.8 * n1) {
+          what = kind.meadow;
+          const tone = 1 + 0.1 * n0 + 0.14 * n1 + 0.08 * n2;
+          r = litter[0]! * tone;
+          g = litter[1]! * tone;
+          b = litter[2]! * tone;
         } else if (border.kind === 'fence' && place.first < 0.3) {
           what = parcel.ground;
           const tone = settled ? 0.62 : 0.8;

@@ -344,6 +344,27 @@ const crops: Record<Style['season'], readonly { ground: number; colour: Colour; 
   ],
 };
 
+/** Crops of any season: dark maize and beet, bright young corn, pale stubble. */
+const oddCrops: readonly { ground: number; colour: Colour; rows: number }[] = [
+  { ground: kind.greenCrop, colour: [0.15, 0.27, 0.2], rows: 0.8 },
+  { ground: kind.greenCrop, colour: [0.2, 0.32, 0.24], rows: 0.8 },
+  { ground: kind.greenCrop, colour: [0.22, 0.33, 0.17], rows: 0.6 },
+  { ground: kind.greenCrop, colour: [0.34, 0.52, 0.22], rows: 0.5 },
+  { ground: kind.ripeCrop, colour: [0.66, 0.63, 0.54], rows: 0.8 },
+  { ground: kind.ripeCrop, colour: [0.55, 0.53, 0.45], rows: 0.9 },
+  { ground: kind.ploughed, colour: [0.34, 0.29, 0.25], rows: 0.9 },
+  { ground: kind.ploughed, colour: [0.66, 0.55, 0.46], rows: 0.9 },
+];
+
+const oddMeadows: readonly Colour[] = [
+  [0.27, 0.4, 0.2],
+  [0.3, 0.38, 0.27],
+  [0.38, 0.41, 0.31],
+  [0.35, 0.46, 0.22],
+  [0.52, 0.48, 0.36],
+  [0.24, 0.33, 0.2],
+];
+
 const grass: Record<Style['season'], Colour> = {
   spring: [0.36, 0.44, 0.26],
   summer: [0.42, 0.47, 0.29],
@@ -375,7 +396,9 @@ function parcelOf(random: Random, cell: Cell, use: Use, style: Style): Parcel {
   const set = (changes: Partial<Parcel>): Parcel => Object.assign(parcel, changes);
   switch (use) {
     case 'field': {
-      const crop = random.pick(crops[style.season]);
+      const usual = random.pick(crops[style.season]);
+      const { variety } = style;
+      const crop = variety && random.chance(variety.colours / 2) ? random.pick(oddCrops) : usual;
       return set({
         ground: crop.ground,
         colour: vary(random, crop.colour, 0.12),
@@ -390,8 +413,10 @@ function parcelOf(random: Random, cell: Cell, use: Use, style: Style): Parcel {
     }
     case 'meadow':
       return set({
-        coarse: 0.06,
-        medium: 0.05,
+        ...(style.variety &&
+          random.chance(style.variety.colours) && { colour: vary(random, random.pick(oddMeadows), 0.15) }),
+        coarse: style.variety ? random.range(0.05, 0.11) : 0.06,
+        medium: style.variety ? random.range(0.04, 0.12) : 0.05,
         fine: 0.07,
         rowSpacing: random.chance(0.4) ? random.range(3, 6) : 0,
         rowStrength: 0.02,
@@ -406,7 +431,14 @@ function parcelOf(random: Random, cell: Cell, use: Use, style: Style): Parcel {
         fine: 0.05,
       });
     case 'forest':
-      return set({ ground: kind.forest, colour: [0.13, 0.17, 0.1], coarse: 0.1, medium: 0.2, fine: 0.2 });
+      return set({
+        ground: kind.forest,
+        // Leafless trees let the litter through.
+        colour: style.season === 'winter' ? [0.3, 0.26, 0.21] : [0.13, 0.17, 0.1],
+        coarse: 0.1,
+        medium: 0.2,
+        fine: 0.2,
+      });
     case 'bare': {
       const sand = arid || random.chance(0.4);
       const base: Colour = arid

@@ -29,6 +29,24 @@ export interface Style {
   blur: number;
   /** Standard deviation of the sensor's noise, 8-bit levels. */
   noise: number;
+  /** What makes scenes harder to read than the demo's; left out, there is none of it. */
+  variety?: Variety;
+}
+
+/** Looks that a model should not stumble over. Chances are 0-1. */
+export interface Variety {
+  /** Chance that a hall's or a block's roof is as dark as asphalt. */
+  darkRoofs: number;
+  /** Chance that solar panels cover a whole flat roof. */
+  solarRoofs: number;
+  /** Chance of an overgrown strip along the edge of a yard, and how much scrub grows there. */
+  overgrown: number;
+  /** Chance that crops, grass and lakes take colours far from the usual, such as dark crops and green lakes. */
+  colours: number;
+  /** Share of open country under ponds. */
+  ponds: number;
+  /** Heaps and containers per hectare of yard. */
+  heaps: number;
 }
 
 /** Temperate early summer with every class in view. */
@@ -50,6 +68,19 @@ export const demoStyle: Style = {
   blur: 0.55,
   noise: 2.2,
 };
+
+/** Variety drawn by seed, some of everything. */
+export function randomVariety(seed: number): Variety {
+  const random = new Random(seed).fork('variety');
+  return {
+    darkRoofs: random.range(0.2, 0.8),
+    solarRoofs: random.range(0.1, 0.6),
+    overgrown: random.range(0.3, 1),
+    colours: random.range(0.3, 0.9),
+    ponds: random.chance(0.5) ? random.range(0.02, 0.14) : 0,
+    heaps: random.chance(0.6) ? random.range(5, 60) : 0,
+  };
+}
 
 /** A style drawn by seed from a wide range of lands, seasons and cameras. */
 export function randomStyle(seed: number): Style {

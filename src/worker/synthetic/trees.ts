@@ -1,7 +1,7 @@
 import type { Sun } from './buildings.ts';
 import { type Canvas, kindAt } from './canvas.ts';
 import { kind } from './classes.ts';
-import { fractalNoise } from './noise.ts';
+import { fractalNoise, whiteNoise } from './noise.ts';
 import { cellArea, cellCentre, extent, isRoad, type Point } from './partition.ts';
 import type { Random } from './random.ts';
 import type { Style } from './style.ts';
@@ -46,9 +46,10 @@ const broadleaf: Record<Style['season'], Species> = {
   winter: {
     form: 'bare',
     colours: [
-      [0.4, 0.35, 0.3],
-      [0.36, 0.32, 0.27],
-      [0.43, 0.37, 0.33],
+      [0.44, 0.38, 0.32],
+      [0.38, 0.34, 0.29],
+      [0.47, 0.39, 0.33],
+      [0.4, 0.38, 0.34],
     ],
   },
 };
@@ -76,6 +77,15 @@ const shrub: Species = {
   ],
 };
 
+const thicket: Species = {
+  form: 'bare',
+  colours: [
+    [0.48, 0.38, 0.31],
+    [0.42, 0.34, 0.28],
+    [0.37, 0.35, 0.28],
+  ],
+};
+
 /** Plants forests, garden and street trees, hedges, and trees along the water; crowns hide what is below them. */
 export function paintTrees(
   random: Random,
@@ -90,10 +100,11 @@ export function paintTrees(
   const h = height * resolution;
   const arid = style.climate === 'arid';
   const leafy = arid ? palm : broadleaf[style.season];
+  const twigs = whiteNoise(random.fork('twigs'), width * height);
   const leaves = fractalNoise(random, width, height, Math.max(1.5, 1.3 / resolution), 2, 0.7);
   const place: Place = { parcel: 0, first: 0, second: 0, firstEdge: 0, secondEdge: 0, along: 0 };
   const plant = (x: number, y: number, radius: number, tall: number, species: Species, what: number): void =>
-    paintCrown(random, canvas, leaves, sun, x, y, radius, tall, species, what);
+    paintCrown(random, canvas, leaves, twigs, sun, x, y, radius, tall, species, what);
   const open = (x: number, y: number): boolean => isOpen(kindAt(canvas, x, y));
 
   // Forest: crowns on a jittered grid, stands of one age; conifers and broadleaf mix in patches.
@@ -170,6 +181,30 @@ export function paintTrees(
       (x, y, r, tall, form) =>
         plant(x, y, r, tall, form === 'shrub' ? shrub : leafy, form === 'shrub' ? kind.hedge : kind.tree),
     );
+  }
+
+  const { variety } = style;
+  if (variety && variety.overgrown > 0) {
+    // Scrub and trees in clumps on whatever green ground there is.
+    const wild = random.fork('overgrown');
+    const clumps = fractalNoise(wild, width, height, 18 / resolution, 2);
+    const low = style.season === 'winter' ? thicket : shrub;
+    const attempts = Math.round(((w * h) / 14) * variety.overgrown);
+    const least = wild.range(0, 1.8);
+    for (let n = 0; n < attempts; n++) {
+      const x = wild.range(0, w);
+      const y = wild.range(0, h);
+      const size = wild.next();
+      const bushy = wild.chance(0.4);
+      const index =
+        Math.min(Math.floor(y / resolution), height - 1) * width +
+        Math.min(Math.floor(x / resolution), width - 1);
+      if (clumps[index]! < least) continue;
+      const there = canvas.kinds[index];
+      if (there !== kind.meadow && there !== kind.lawn && there !== kind.soil) continue;
+      if (bushy) plant(x, y, 0.7 + 1.2 * size, 1 + 2 * size, low, arid ? kind.hedge : kind.tree);
+      else plant(x, y, 1.4 + 2.8 * size, 4 + 9 * size, leafy, kind.tree);
+    }
   }
 
   if (!arid) {
@@ -257,6 +292,7 @@ function paintCrown(
   random: Random,
   canvas: Canvas,
   leaves: Float32Array,
+  twigs: Float32Array,
   sun: Sun,
   x: number,
   y: number,
@@ -274,7 +310,7 @@ function paintCrown(
   const firstColumn = Math.max(0, Math.floor((x - reach) / resolution));
   const lastColumn = Math.min(width - 1, Math.floor((x + reach) / resolution));
   const depth = species.form === 'cone' ? 0.62 * tall : Math.min(tall * 0.55, radius * 1.1);
-  const opacity = species.form === 'bare' ? 0.55 : 1;
+  const bare = species.form === 'bare';
   for (let row = firstRow; row <= lastRow; row++) {
     const dy = ((row + 0.5) * resolution - y) / radius;
     for (let column = firstColumn; column <= lastColumn; column++) {
@@ -291,12 +327,16 @@ function paintCrown(
       const steep = species.form === 'cone' ? 0.8 / Math.max(d, 0.3) : 0.95;
       const facing = (dx * sun.x + dy * sun.y) * steep;
       const tone = gain * (0.86 + 0.62 * facing * (1 - sun.z * 0.35) + 0.2 * leaf + 0.16 * (1 - d));
-      const shade = Math.max(0.3, tone);
+      // Twigs: specks of light and dark with the ground between them, denser towards the stem.
+      const twig = bare ? twigs[i]! : 0;
+      const opacity = bare ? Math.min(1, Math.max(0.15, 0.75 - 0.35 * d + 0.3 * twig + 0.2 * leaf)) : 1;
+      const shade = Math.max(0.3, tone + 0.2 * twig);
       red[i] = red[i]! * (1 - opacity) + colour[0] * shade * opacity;
       green[i] = green[i]! * (1 - opacity) + colour[1] * shade * opacity;
       blue[i] = blue[i]! * (1 - opacity) + colour[2] * shade * opacity;
-      kinds[i] = what;
-      elevation[i] = top;
+      if (opacity > 0.3) kinds[i] = what;
+      // Few of the twigs stop the light.
+      if (!bare || twig > 0.98) elevation[i] = top;
     }
   }
 }

@@ -2,6 +2,7 @@ import { type Box, type Canvas, everyProbe, forEachInBox } from './canvas.ts';
 import { kind } from './classes.ts';
 import { cellAxes, cellCentre, isRoad } from './partition.ts';
 import type { Random } from './random.ts';
+import type { Style } from './style.ts';
 import type { Terrain } from './terrain.ts';
 
 type Colour = readonly [number, number, number];
@@ -18,8 +19,9 @@ const paints: readonly Colour[] = [
 ];
 
 /** Puts cars and lorries on roads, kerbs, yards and parking lots. They keep the kind of what they stand on. */
-export function paintVehicles(random: Random, canvas: Canvas, terrain: Terrain): void {
+export function paintVehicles(random: Random, canvas: Canvas, terrain: Terrain, style: Style): void {
   if (canvas.resolution > 1.5) return;
+  if (style.variety) pileHeaps(random.fork('heaps'), canvas, terrain, style.variety.heaps);
   for (const { cell, use } of terrain.parcels) {
     for (let i = 0; i < cell.corners.length; i++) {
       const border = cell.borders[i]!;
@@ -67,6 +69,50 @@ export function paintVehicles(random: Random, canvas: Canvas, terrain: Terrain):
           false,
         );
       }
+    }
+  }
+}
+
+const stuffs: readonly Colour[] = [
+  [0.75, 0.72, 0.66],
+  [0.5, 0.42, 0.33],
+  [0.66, 0.64, 0.6],
+  [0.3, 0.45, 0.4],
+  [0.25, 0.35, 0.55],
+  [0.6, 0.3, 0.2],
+  [0.28, 0.27, 0.26],
+];
+
+/** Pallets, containers and heaps about the yards, `perHectare` of them. They keep the yard's kind. */
+function pileHeaps(random: Random, canvas: Canvas, terrain: Terrain, perHectare: number): void {
+  const { red, green, blue, elevation } = canvas;
+  for (const { cell, use } of terrain.parcels) {
+    if (use !== 'yard') continue;
+    const { ux, uy, along, across } = cellAxes(cell);
+    const [cx, cy] = cellCentre(cell);
+    const count = Math.round((along * across * perHectare) / 10_000);
+    for (let n = 0; n < count; n++) {
+      const u = random.range(-0.5, 0.5) * along;
+      const v = random.range(-0.5, 0.5) * across;
+      const [x, y] = terrain.fromPlan(cx + ux * u - uy * v, cy + uy * u + ux * v);
+      const turn = random.chance(0.6) ? 0 : random.range(0, Math.PI);
+      const box: Box = {
+        x,
+        y,
+        ux: ux * Math.cos(turn) - uy * Math.sin(turn),
+        uy: uy * Math.cos(turn) + ux * Math.sin(turn),
+        halfLength: random.range(0.5, 3),
+        halfWidth: random.range(0.5, 1.4),
+      };
+      const colour = random.pick(stuffs);
+      const tall = random.range(0.4, 2.6);
+      if (!everyProbe(canvas, box, (what) => what === kind.pavement)) continue;
+      forEachInBox(canvas, box, (i) => {
+        red[i] = colour[0];
+        green[i] = colour[1];
+        blue[i] = colour[2];
+        elevation[i] = tall;
+      });
     }
   }
 }

@@ -103,6 +103,16 @@ export function drawWaters(
       }
     }
   }
+  const ponds = style.variety?.ponds ?? 0;
+  if (ponds > 0) {
+    const hollows = random.fork('ponds');
+    const scale = hollows.range(50, 140);
+    const depth = fractalNoise(hollows, width, height, scale / resolution, 2, 0.4);
+    // About so much of a normal field lies above: a share of 0.1 above 1.28 deviations.
+    const level = 1.28 - 4 * (ponds - 0.1);
+    for (let i = 0; i < length; i++)
+      lake[i] = Math.min(lake[i]!, Math.max(-farFromWater, (level - depth[i]!) * scale * 0.35));
+  }
   const ragged = fractalNoise(random, width, height, 14 / resolution, 3);
   for (let i = 0; i < length; i++) {
     river[i]! += ragged[i]! * 0.8;
