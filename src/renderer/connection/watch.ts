@@ -1,3 +1,5 @@
+import type { Job } from '../../main/rpc/jobs.ts';
+import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { ask, connect } from './client.ts';
 
@@ -58,6 +60,7 @@ async function followEvents(signal: AbortSignal): Promise<void> {
   for await (const event of await ask.events.watch(undefined, { signal })) {
     if (event.kind === 'project') void refreshProject();
     else if (event.kind === 'job') {
+      tellFailure(event.job);
       host.set(({ jobs }) => {
         const known = jobs.some(({ id }) => id === event.job.id);
         return {
@@ -68,11 +71,20 @@ async function followEvents(signal: AbortSignal): Promise<void> {
         host.set({ packs: await ask.packs.list() });
     } else if (event.kind === 'job-removed')
       host.set(({ jobs }) => ({ jobs: jobs.filter(({ id }) => id !== event.id) }));
-    else if (event.kind === 'note') log(event.level, event.text, event.time);
-    else if (event.kind === 'overviews') {
+    else if (event.kind === 'note') {
+      log(event.level, event.text, event.time);
+      if (event.problem) dialogs.set({ problem: event.problem });
+    } else if (event.kind === 'overviews') {
       host.set(({ overviews }) => ({ overviews: { ...overviews, [event.sceneId]: event.share } }));
     }
   }
+}
+
+/** A job that fails while it is watched is told of at once, whatever panel is in front. */
+function tellFailure({ id, state, problem, resumable }: Job): void {
+  const before = host.get().jobs.find((job) => job.id === id);
+  if (state !== 'failed' || !problem || !before || before.state === 'failed') return;
+  dialogs.set({ problem: { ...problem, ...(resumable && { job: id }) } });
 }
 
 /** A line for the log of this window. */

@@ -1,4 +1,6 @@
 import { commandOf } from '../commands/commands.ts';
+import { attempt } from '../connection/attempt.ts';
+import { ask } from '../connection/client.ts';
 import { Dialog } from '../parts/Dialog.tsx';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
@@ -50,7 +52,7 @@ function Question() {
       actions={
         <>
           <button type="button" onClick={() => question.answer(null)}>
-            {text('action.cancel')}
+            {question.dismiss ?? text('action.cancel')}
           </button>
           {question.choices.map(({ id, label, danger }) => (
             <button
@@ -76,6 +78,7 @@ function ProblemDialog() {
   const close = () => dialogs.set({ problem: null });
   const way = waysOut.find(([code]) => problem.code.startsWith(code));
   const command = way && commandOf(way[1]);
+  const { job } = problem;
   return (
     <Dialog
       title={text('problem.title')}
@@ -91,6 +94,17 @@ function ProblemDialog() {
               }}
             >
               {text(command.label)}
+            </button>
+          )}
+          {job !== undefined && (
+            <button
+              type="button"
+              onClick={() => {
+                close();
+                void attempt(ask.jobs.resume({ id: job }));
+              }}
+            >
+              {text('jobs.resume')}
             </button>
           )}
           <button type="button" className="main" onClick={close}>

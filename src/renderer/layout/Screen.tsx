@@ -76,6 +76,16 @@ async function dropped(files: readonly File[]): Promise<void> {
   else await openScenes(paths);
 }
 
+async function tellReadOnly(name: string, reason: string): Promise<void> {
+  const answer = await askUser({
+    title: textNow('readOnly.title', { name }),
+    text: `${reason}\n\n${textNow('readOnly.text')}`,
+    choices: [{ id: 'save', label: textNow('command.saveAs') }],
+    dismiss: textNow('readOnly.look'),
+  });
+  if (answer === 'save') runCommand('project.saveAs');
+}
+
 /** Asked once for each project that opens: what an earlier program left in the middle, and what is missing. */
 function useOpeningQuestions(): void {
   const path = host.use((value) => value.project?.path ?? null);
@@ -88,6 +98,7 @@ function useOpeningQuestions(): void {
       host.set(({ log }) => ({
         log: [...log, { level: 'info', text: note, time: new Date().toISOString() }],
       }));
+    if (project!.access === 'read') void tellReadOnly(project!.name, project!.notes.at(-1) ?? '');
     if (project!.missing.length > 0) dialogs.set({ repair: true });
     const left = jobs.filter(({ state, resumable }) => state === 'interrupted' && resumable);
     if (left.length === 0 || project!.access !== 'write') return;

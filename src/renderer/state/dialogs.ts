@@ -12,12 +12,19 @@ export interface Question {
   text: string;
   /** Choices besides Cancel, the default first. */
   choices: { id: string; label: string; danger?: boolean }[];
+  /** What stands in Cancel's place. */
+  dismiss?: string;
   answer(id: string | null): void;
+}
+
+export interface ShownProblem extends ProblemShape {
+  /** A failed job that may go on where it was. */
+  job?: number;
 }
 
 /** Windows that ask. One of each at most. */
 export const dialogs = createStore({
-  problem: null as ProblemShape | null,
+  problem: null as ShownProblem | null,
   file: null as FileQuestion | null,
   question: null as Question | null,
   palette: false,

@@ -172,6 +172,8 @@ export const german: Record<keyof typeof english, string> = {
   'run.estimate': 'etwa {time}, {windows} Fenster',
   'run.estimateUnknown': '{windows} Fenster; messen Sie das Gerät, um die Dauer zu kennen',
   'run.atResolution': '{metres} m je Pixel',
+  'run.readOnly':
+    'Das Projekt ist schreibgeschützt. Speichern Sie es unter einem anderen Namen, um etwas zu starten.',
   'run.noScene': 'Es gibt keine Szene.',
   'run.noSceneHint': 'Öffnen Sie zuerst eine Szene.',
   'run.noClass': 'Keine Klasse ist genannt.',
@@ -311,6 +313,10 @@ export const german: Record<keyof typeof english, string> = {
   'shift.step': 'Szene auf der Karte verschieben',
   'resume.title': 'Unfertige Arbeit',
   'resume.text': 'Das Programm endete mitten in: {jobs}. Was fertig war, ist da.',
+  'readOnly.title': '„{name}“ ist schreibgeschützt',
+  'readOnly.text':
+    'Alles lässt sich ansehen und exportieren. Um etwas zu ändern, speichern Sie es unter einem anderen Namen.',
+  'readOnly.look': 'Nur ansehen',
   'drop.title': 'Dateien im Browser öffnen',
   'drop.text':
     'Ein Browser verrät nicht, wo eine abgelegte Datei liegt. Wählen Sie sie mit Szene öffnen auf dem Rechner, auf dem Landscribe läuft.',

@@ -168,6 +168,7 @@ export const english = {
   'run.estimate': 'about {time}, {windows} windows',
   'run.estimateUnknown': '{windows} windows; measure the device to know how long',
   'run.atResolution': '{metres} m per pixel',
+  'run.readOnly': 'The project can only be read. Save it under another name to run something.',
   'run.noScene': 'There is no scene to work on.',
   'run.noSceneHint': 'Open a scene first.',
   'run.noClass': 'No class is named.',
@@ -307,6 +308,10 @@ export const english = {
   'shift.step': 'Move scene on the map',
   'resume.title': 'Unfinished work',
   'resume.text': 'The program ended in the middle of: {jobs}. What was finished is kept.',
+  'readOnly.title': '“{name}” can only be read',
+  'readOnly.text':
+    'You can look at everything and export it. To change something, save it under another name.',
+  'readOnly.look': 'Only look',
   'drop.title': 'Opening files in the browser',
   'drop.text':
     'A browser does not tell where a dropped file lies. Use Open scene to choose it on the machine that Landscribe runs on.',
