@@ -76,15 +76,6 @@ export interface SourceLayout {
   block: number;
 }
 
-/**
- * The `index`th of `count` nearly equal parts of a step's rows of blocks. Where there are fewer rows than bands, those
- * without a row of their own do the next band's first once more (`ownRows` tells): no array is ever empty.
- */
-export interface Band {
-  index: number;
-  count: number;
-}
-
 /** Rows (or columns) of blocks, with everything that hangs on one axis only. */
 interface Axis {
   /** Length of the whole target axis, pixels. */
@@ -158,50 +149,6 @@ function blockAxis(graph: Graph, source: Size, block: number, radius: number): A
   };
 }
 
-/** The rows of blocks that a band works on, and where they begin. */
-function bandRows(graph: Graph, all: Axis, band: Band): { rows: Axis; first: Size } {
-  if (band.count === 1) return { rows: all, first: 0 };
-  const first = bandStart(graph, all.blocks, band.index, band.count);
-  const blocks = atLeastOne(graph, ownRows(graph, all.blocks, band));
-  const start = graph.sizeValue(first);
-  const end = add(graph, start, graph.sizeValue(blocks));
-  const part = (value: Value) =>
-    graph.apply('Slice', [value, start, end, graph.integers([0], 'axes')], {}, [
-      dimensionOf(blocks),
-      ...value.shape.slice(1),
-    ]);
-  const { target, neighbours, support, fold } = all;
-  return {
-    rows: { target, blocks, neighbours: part(neighbours), support: part(support), fold: part(fold) },
-    first,
-  };
-}
-
-/** Rows of blocks that a band adds to the result, of `blocks` in all; none where there are fewer than bands. */
-export function ownRows(graph: Graph, blocks: Size, { index, count }: Band): Size {
-  return graph.subtractSizes(
-    bandStart(graph, blocks, index + 1, count),
-    bandStart(graph, blocks, index, count),
-  );
-}
-
-function atLeastOne(graph: Graph, size: Size): Size {
-  if (typeof size === 'number') return Math.max(1, size);
-  return { symbol: `max(1,${size.symbol})`, value: maximum(graph, size.value, graph.integers([1])) };
-}
-
-/** ⌊blocks · index / count⌋ */
-function bandStart(graph: Graph, blocks: Size, index: number, count: number): Size {
-  if (index === 0) return 0;
-  if (index === count) return blocks;
-  if (typeof blocks === 'number') return Math.floor((blocks * index) / count);
-  const product = multiply(graph, blocks.value, graph.integers([index]));
-  return {
-    symbol: `${blocks.symbol}*${index}/${count}`,
-    value: divide(graph, product, graph.integers([count])),
-  };
-}
-
 /**
  * Flat indices `[rows · columns, a · b]` of every pair of a row in `rows` `[rows, a]` and a column in `columns`
  * `[columns, b]`, for pixels that lie as `layout` says.
@@ -271,7 +218,7 @@ export function stepGuidance(
   });
 }
 
-/** What all bands of a step share. */
+/** What all rows of a step's blocks share. */
 export interface Step {
   geometry: BilateralGeometry;
   guidance: Guidance;
@@ -316,29 +263,72 @@ export function bilateralStep(
   };
 }
 
-/** Kernels of one band of a step. Bands bound what is held at once, and keep it in the processor's cache. */
-export function blockKernels(graph: Graph, step: Step, band: Band): BlockKernels {
+/** Rows of blocks that are worked on together. */
+export interface BlockRows {
+  count: Size;
+  neighbours: Value;
+  support: Value;
+  fold: Value;
+  /** The guidance of their own pixels, in rows: `[count · block · target columns, …]`. */
+  guidance: Guidance;
+}
+
+export function allRows({ rows, guidance }: Step): BlockRows {
+  const { blocks, neighbours, support, fold } = rows;
+  return { count: blocks, neighbours, support, fold, guidance };
+}
+
+/**
+ * Does `work` for one row of blocks after the other and stacks the results: `[rows of blocks, …]`. What is held at once
+ * is bounded by a row, and mostly stays in the processor's cache.
+ */
+export function eachRow(graph: Graph, step: Step, work: (row: BlockRows) => Value): Value {
+  const { rows, columns, guidance, block } = step;
+  const perRow = graph.scaleSize(columns.target, block);
+  const byRow = (flat: Value) => graph.reshape(flat, [rows.blocks, perRow, flat.shape[1] as number]);
+  const sliced = [rows.neighbours, rows.support, rows.fold, byRow(guidance.colours), byRow(guidance.keys)];
+  const [stacked] = graph.scan(sliced, ([neighbours, support, fold, colours, keys]) => {
+    const one = (slice: Value) => unsqueeze(graph, slice, [0]);
+    return [
+      work({
+        count: 1,
+        neighbours: one(neighbours!),
+        support: one(support!),
+        fold: one(fold!),
+        guidance: { colours: colours!, keys: keys! },
+      }),
+    ];
+  });
+  return stacked!;
+}
+
+/** A step's kernels over some of its rows of blocks. */
+export function blockKernels(graph: Graph, step: Step, y: BlockRows): BlockKernels {
   const { geometry, guidance, source, block, columns: x } = step;
   const { radius } = geometry;
   const diameter = 2 * radius + 1;
   const taps = diameter * diameter;
   const pixels = block * block;
-  const { rows: y, first } = graph.scope('rows', () => bandRows(graph, step.rows, band));
-  const blocks = graph.multiplySizes(y.blocks, x.blocks);
+  const blocks = graph.multiplySizes(y.count, x.blocks);
 
   const inBlocks = (flat: Value): Value => {
     const channels = flat.shape[1] as number;
-    const own = band.count === 1 ? flat : bandPixels(graph, flat, y.blocks, first, x.target, block);
-    const apart = graph.reshape(own, [y.blocks, block, x.blocks, block, channels]);
+    const apart = graph.reshape(flat, [y.count, block, x.blocks, block, channels]);
     return graph.reshape(transpose(graph, apart, [0, 2, 3, 1, 4]), [blocks, pixels, channels]);
   };
   const range = graph.scope('range', () => {
     const around = gather(
       graph,
       guidance.keys,
-      pairIndices(graph, { rows: y.target, columns: x.target, block: 1 }, y.neighbours, x.neighbours, blocks),
+      pairIndices(
+        graph,
+        { rows: step.rows.target, columns: x.target, block: 1 },
+        y.neighbours,
+        x.neighbours,
+        blocks,
+      ),
     );
-    const products = matmul(graph, around, transpose(graph, inBlocks(guidance.keys), [0, 2, 1]));
+    const products = matmul(graph, around, transpose(graph, inBlocks(y.guidance.keys), [0, 2, 1]));
     const flat = graph.reshape(products, [blocks, pixels * (block + 2 * radius) ** 2]);
     const own = expand(graph, step.positions, [blocks, pixels * taps]);
     return graph.reshape(graph.apply('GatherElements', [flat, own], { axis: 1 }), [blocks, pixels, taps]);
@@ -347,7 +337,7 @@ export function blockKernels(graph: Graph, step: Step, band: Band): BlockKernels
   const corrected = graph.scope('fixup', () => {
     const all = graph.scaleSize(blocks, pixels);
     const flat = graph.reshape(kernel, [all, taps]);
-    const joined = concat(graph, [flat, graph.reshape(inBlocks(guidance.colours), [all, 3])], 1);
+    const joined = concat(graph, [flat, graph.reshape(inBlocks(y.guidance.colours), [all, 3])], 1);
     const [hiddenWeight, hiddenBias, weight, bias] = step.fixup;
     const hidden = gelu(graph, add(graph, matmul(graph, joined, hiddenWeight), hiddenBias));
     return add(graph, flat, add(graph, matmul(graph, hidden, weight), bias));
@@ -356,31 +346,19 @@ export function blockKernels(graph: Graph, step: Step, band: Band): BlockKernels
   return graph.scope('fold', () => {
     const length = x.support.shape[1] as number;
     // Columns first, a block column's rows together, so that this product is not tiny; then rows.
-    const kernels = graph.reshape(corrected, [y.blocks, x.blocks, block, block * diameter, diameter]);
+    const kernels = graph.reshape(corrected, [y.count, x.blocks, block, block * diameter, diameter]);
     const byColumn = matmul(graph, kernels, unsqueeze(graph, x.fold, [0]));
-    const apart = graph.reshape(byColumn, [y.blocks, x.blocks, block, block, diameter, length]);
+    const apart = graph.reshape(byColumn, [y.count, x.blocks, block, block, diameter, length]);
     const rowFold = unsqueeze(graph, transpose(graph, y.fold, [0, 1, 3, 2]), [1, 2]);
     const folded = matmul(graph, rowFold, apart);
     return {
       weights: graph.reshape(folded, [blocks, pixels, length * length]),
       support: pairIndices(graph, source, y.support, x.support, blocks),
-      blockRows: y.blocks,
+      blockRows: y.count,
       blockColumns: x.blocks,
       block,
     };
   });
-}
-
-/** The pixels `[…, C]`, of all `[all pixels, C]`, under `rows` rows of blocks from `first` on. */
-function bandPixels(graph: Graph, flat: Value, rows: Size, first: Size, width: Size, block: number): Value {
-  const rowOfBlocks = graph.scaleSize(width, block);
-  const start = graph.multiplySizes(first, rowOfBlocks);
-  const length = graph.multiplySizes(rows, rowOfBlocks);
-  const end = add(graph, graph.sizeValue(start), graph.sizeValue(length));
-  return graph.apply('Slice', [flat, graph.sizeValue(start), end, graph.integers([0], 'axes')], {}, [
-    dimensionOf(length),
-    flat.shape[1]!,
-  ]);
 }
 
 /** Positions of each pixel's own window in the flat products `[neighbours · pixels]` of its block: int32 `[1, …]`. */

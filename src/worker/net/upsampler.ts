@@ -13,13 +13,15 @@ import {
   transpose,
 } from '../onnx/operators.ts';
 import {
+  allRows,
   applyKernels,
   type BilateralGeometry,
   type BlockKernels,
+  type BlockRows,
   bilateralStep,
   blockKernels,
   blockSide,
-  ownRows,
+  eachRow,
   type SourceLayout,
   stepGuidance,
   unblock,
@@ -117,25 +119,29 @@ export function mapTokens(
   };
 }
 
-/** Bands of the last doubling: one or two rows of a 224 window's blocks each, which the processor's cache holds. */
-const lastStepBands = 14;
+/** How a graph goes through the blocks of a doubling: row by row takes less memory, gradients want all at once. */
+export type BlockOrder = 'by-row' | 'at-once';
 
-/** Bands of a fourth or later doubling whose parts are joined again: as many rows of blocks as the smallest window has. */
-const innerStepBands = 6;
+/** What becomes of the last doubling's blocks. */
+export interface Finish {
+  channels: Size;
+  /** Values in blocks to pixels in rows: `[block², C]` of every block to `[pixels, channels]`. */
+  toRows: (kernels: BlockKernels, values: Value) => Value;
+}
 
 /**
- * Upsamples `source` `[N, channels]` through all steps under the kernels of `image` `[1, 3, H, W]`. `finish` turns
- * what is left in the last step's blocks into rows of pixels, band by band; the result is `[pixels, …]`.
+ * Upsamples `source` `[N, channels]` through all steps under the kernels of `image` `[1, 3, H, W]`:
+ * `[pixels, finish.channels]`.
  */
 export function upsample(
   graph: Graph,
   parameters: Parameters,
   geometry: UpsamplerGeometry,
+  order: BlockOrder,
   image: Value,
   source: Value,
   channels: Size,
-  finish: (kernels: BlockKernels, values: Value) => Value = (kernels, values) =>
-    unblock(graph, kernels, values, channels),
+  finish: Finish = { channels, toRows: (kernels, values) => unblock(graph, kernels, values, channels) },
 ): Value {
   const bilateral: BilateralGeometry = {
     radius: kernelRadius(geometry.kind),
@@ -150,51 +156,26 @@ export function upsample(
   let values = source;
   prefixes.forEach((prefix, index) => {
     const last = index === prefixes.length - 1;
-    const count = index < 3 ? 1 : last ? lastStepBands : innerStepBands;
-    const step = `step${index + 1}`;
     const block = blockSide(index + 1);
     const from = { layout, values };
     const rows = graph.scaleSize(layout.rows, 2);
     const columns = graph.scaleSize(layout.columns, 2);
     layout = { rows, columns, block };
-    const guidance = graph.scope(step, () =>
-      stepGuidance(graph, parameters, prefix, image, geometry.patch / 2 ** (index + 1), rows, columns),
-    );
-    const shared = graph.scope(step, () =>
-      bilateralStep(graph, parameters, prefix, bilateral, guidance, from.layout, block),
-    );
-    const bands = Array.from({ length: count }, (_, band) =>
-      graph.scope(count === 1 ? step : `${step}.band${band + 1}`, () => {
-        const kernels = blockKernels(graph, shared, { index: band, count });
+    values = graph.scope(`step${index + 1}`, () => {
+      const factor = geometry.patch / 2 ** (index + 1);
+      const guidance = stepGuidance(graph, parameters, prefix, image, factor, rows, columns);
+      const step = bilateralStep(graph, parameters, prefix, bilateral, guidance, from.layout, block);
+      const doubled = (part: BlockRows): Value => {
+        const kernels = blockKernels(graph, step, part);
         const inBlocks = graph.scope('apply', () => applyKernels(graph, kernels, from.values));
-        if (last) {
-          const finished = finish(kernels, inBlocks);
-          const own = ownRows(graph, graph.scaleSize(rows, 1 / block), { index: band, count });
-          return count === 1
-            ? finished
-            : firstRows(graph, finished, graph.multiplySizes(graph.scaleSize(own, block), columns));
-        }
-        const pixels = graph.scaleSize(
-          graph.multiplySizes(kernels.blockRows, kernels.blockColumns),
-          block ** 2,
-        );
-        return graph.reshape(inBlocks, [pixels, channels]);
-      }),
-    );
-    const pixels = graph.multiplySizes(rows, columns);
-    values =
-      count === 1
-        ? bands[0]!
-        : graph.apply('Concat', bands, { axis: 0 }, [dimensionOf(pixels), ...bands[0]!.shape.slice(1)]);
+        return last ? finish.toRows(kernels, inBlocks) : inBlocks;
+      };
+      // The first two doublings are small, and their blocks too.
+      const all = order === 'by-row' && index >= 2 ? eachRow(graph, step, doubled) : doubled(allRows(step));
+      return graph.reshape(all, [graph.multiplySizes(rows, columns), last ? finish.channels : channels]);
+    });
   });
   return values;
-}
-
-function firstRows(graph: Graph, x: Value, count: Size): Value {
-  return graph.apply('Slice', [x, graph.integers([0]), graph.sizeValue(count), graph.integers([0])], {}, [
-    dimensionOf(count),
-    ...x.shape.slice(1),
-  ]);
 }
 
 /**
@@ -211,7 +192,7 @@ export function upsampledFeaturesGraph(
   const image = graph.input('image', 'float32', [1, 3, 'height', 'width']);
   const tokens = graph.input('tokens', 'float32', ['tokens', embedding]);
   const { mapped, shift } = mapTokens(graph, parameters, tokens);
-  const upsampled = upsample(graph, parameters, geometry, image, mapped, embedding);
+  const upsampled = upsample(graph, parameters, geometry, 'by-row', image, mapped, embedding);
   graph.output('features', add(graph, upsampled, shift));
   return graph;
 }
@@ -240,7 +221,7 @@ export function upsampledLogitsGraph(
   const source = graph.apply('Concat', [basis, scores], { axis: 1 }, ['tokens', 'channels']);
   const channels = graph.sizeOf(source, 1);
   const wordCount = graph.sizeOf(shiftScores, 1);
-  const logits = upsample(graph, parameters, geometry, image, source, channels, (kernels, upsampled) =>
+  const head = (kernels: BlockKernels, upsampled: Value) =>
     graph.scope('head', () => {
       const products = lastChannels(graph, upsampled, graph.sizeOf(scores, 1));
       const shiftProduct = slice(graph, products, 2, -1, null, 1);
@@ -259,8 +240,11 @@ export function upsampledLogitsGraph(
       const norm = squareRoot(graph, clip(graph, squared, 1e-20, null));
       const normalised = divide(graph, add(graph, words, shiftScores), norm);
       return unblock(graph, kernels, add(graph, normalised, global), wordCount);
-    }),
-  );
+    });
+  const logits = upsample(graph, parameters, geometry, 'by-row', image, source, channels, {
+    channels: wordCount,
+    toRows: head,
+  });
   graph.output('logits', transpose(graph, logits, [1, 0]));
   return graph;
 }

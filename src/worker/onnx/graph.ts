@@ -11,7 +11,19 @@ export interface Value {
 /** A length in a graph: known now, or an int64 tensor of one element that holds it at run time. */
 export type Size = number | { readonly symbol: string; readonly value: Value };
 
-export type AttributeValue = number | string | readonly number[] | { readonly float: number };
+export type AttributeValue =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly body: Body };
+
+/** A graph inside a node. Values of the graph around it are seen by name. */
+export interface Body {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
 
 export interface Node {
   readonly name: string;
@@ -35,7 +47,7 @@ export interface Initializer {
  */
 export class Graph {
   readonly name: string;
-  readonly nodes: Node[] = [];
+  nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
   readonly initializers: Initializer[] = [];
@@ -96,6 +108,15 @@ export class Graph {
     return value;
   }
 
+  /** Weights of any type by their full name, contents kept outside the graph and used as they are stored. */
+  stored(name: string, type: ElementType, shape: readonly number[]): Value {
+    const known = this.values.get(name);
+    if (known) return known;
+    const value = this.#register({ name, type, shape });
+    this.initializers.push({ value, contents: null });
+    return value;
+  }
+
   scalar(number: number): Value {
     return this.constant(new Float32Array([number]), [], `value_${String(number).replace('.', '_')}`);
   }
@@ -123,6 +144,39 @@ export class Graph {
     results: readonly { type: ElementType; shape: Shape }[],
   ): Value[] {
     return this.#append(operator, inputs, attributes, results);
+  }
+
+  /** Appends a node under its own names: for passes that rewrite a finished graph. */
+  append(node: Node, results: readonly { type: ElementType; shape: Shape }[]): Value[] {
+    const outputs = results.map((result, index) => this.#register({ name: node.outputs[index]!, ...result }));
+    this.nodes.push(node);
+    return outputs;
+  }
+
+  /** Makes a value of the graph a result under the name it has. */
+  result(value: Value): void {
+    this.outputs.push(value);
+  }
+
+  /**
+   * Does `build` for every slice of `sliced` along their first axis, one slice after the other, and stacks the results.
+   * Bounds what is held at once by one slice, and asks the runtime to prepare `build`'s nodes once.
+   */
+  scan(sliced: readonly Value[], build: (slices: Value[]) => Value[]): Value[] {
+    const around = this.nodes;
+    this.nodes = [];
+    const inputs = sliced.map(({ type, shape }) =>
+      this.#register({ name: this.#unique('slice'), type, shape: shape.slice(1) }),
+    );
+    const outputs = build(inputs);
+    const body: Body = { nodes: this.nodes, inputs, outputs };
+    this.nodes = around;
+    return this.#append(
+      'Scan',
+      sliced,
+      { num_scan_inputs: sliced.length, body: { body } },
+      outputs.map(({ type, shape }) => ({ type, shape: [sliced[0]!.shape[0]!, ...shape] })),
+    );
   }
 
   /** Appends a Split along `axis` into parts of the given lengths. */

@@ -36,6 +36,10 @@ export interface ExternalTensor {
 const operatorSet = 17;
 const irVersion = 8;
 
+/** ONNX Runtime's own operators that our graphs use (its ContribOperators.md), and their operator set. */
+const runtimeOperators = new Set(['DynamicQuantizeMatMul']);
+const runtimeDomain = 'com.microsoft';
+
 /**
  * The graph as the bytes of an ONNX model. `locate` says where each parameter's contents are: bytes to embed, or a
  * place in an external file; not needed for graphs without parameters.
@@ -49,7 +53,12 @@ export function encodeModel(
   const model = create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),
     producerName: 'Landscribe',
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(operatorSet) })],
+    opsetImport: [
+      create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(operatorSet) }),
+      ...(graph.nodes.some(({ operator }) => runtimeOperators.has(operator))
+        ? [create(OperatorSetIdProtoSchema, { domain: runtimeDomain, version: 1n })]
+        : []),
+    ],
     graph: create(GraphProtoSchema, {
       name: graph.name,
       node: graph.nodes.map(encodeNode),
@@ -65,6 +74,7 @@ function encodeNode(node: Node) {
   return create(NodeProtoSchema, {
     name: node.name,
     opType: node.operator,
+    ...(runtimeOperators.has(node.operator) && { domain: runtimeDomain }),
     input: [...node.inputs],
     output: [...node.outputs],
     attribute: Object.entries(node.attributes).map(([name, value]) => encodeAttribute(name, value)),
@@ -84,6 +94,19 @@ function encodeAttribute(name: string, value: AttributeValue): AttributeProto {
   }
   if ('float' in value) {
     return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.float });
+  }
+  if ('body' in value) {
+    const { nodes, inputs, outputs } = value.body;
+    return create(AttributeProtoSchema, {
+      name,
+      type: AttributeProto_AttributeType.GRAPH,
+      g: create(GraphProtoSchema, {
+        name,
+        node: nodes.map(encodeNode),
+        input: inputs.map(encodeValue),
+        output: outputs.map(encodeValue),
+      }),
+    });
   }
   return create(AttributeProtoSchema, {
     name,

@@ -96,6 +96,10 @@ const rules: Record<string, Rule> = {
     type: a!.type,
     shape: broadcast(condition!.shape, broadcast(a!.shape, b!.shape)),
   }),
+  DynamicQuantizeMatMul: ([a, b]) => ({
+    type: a!.type,
+    shape: [...a!.shape.slice(0, -1), b!.shape.at(-1)!],
+  }),
   MatMul: ([a, b]) => {
     const inner = a!.shape.at(-1);
     const rows = b!.shape.at(-2);

@@ -96,7 +96,11 @@ export function simFeatUpLosses(
   const grid = side / patch;
   const { mapped, shift } = mapTokens(graph, parameters, tokens);
   const upsampler = { kind: 'jbu_one', patch, spatialInSoftmax: false } as const;
-  const upsampled = add(graph, upsample(graph, parameters, upsampler, image, mapped, embedding), shift);
+  const upsampled = add(
+    graph,
+    upsample(graph, parameters, upsampler, 'at-once', image, mapped, embedding),
+    shift,
+  );
   const features = transpose(graph, upsampled, [1, 0]);
   const blur = graph.constant(blurMatrix(side), [side, side], 'blur');
   const jitter = (planes: Value, left: Value, right: Value) =>
