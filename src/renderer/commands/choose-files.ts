@@ -5,6 +5,7 @@ import { type TextKey, textNow } from '../texts/catalogue.ts';
 const scenes = ['tif', 'tiff', 'png', 'jpg', 'jpeg', 'jp2', 'zip', 'safe', 'vrt'];
 const titles: Record<FileQuestion['kind'], TextKey> = {
   'open-scenes': 'file.openScenes',
+  'open-bands': 'file.openBands',
   'open-project': 'file.openProject',
   'new-project': 'file.newProject',
   'save-project': 'file.saveProject',
@@ -23,10 +24,10 @@ export function chooseFiles(
     return bridge.chooseFiles({
       kind: saving ? 'save' : 'open',
       title: textNow(titles[kind]),
-      multiple: kind === 'open-scenes',
+      multiple: kind === 'open-scenes' || kind === 'open-bands',
       filters: kind.endsWith('project')
         ? [{ name: 'GeoPackage', extensions: ['gpkg'] }]
-        : kind === 'open-scenes'
+        : kind === 'open-scenes' || kind === 'open-bands'
           ? [{ name: textNow('file.scenes'), extensions: scenes }]
           : [],
       suggested,

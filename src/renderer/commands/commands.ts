@@ -11,6 +11,7 @@ import { type TextKey, textNow } from '../texts/catalogue.ts';
 import { chooseFiles } from './choose-files.ts';
 import { changeNode, findNode, nodeName, withoutNode } from './layer-tree.ts';
 import { preview, run } from './run.ts';
+import { isMoved, moveBack } from './shift.ts';
 
 export type MenuName = 'project' | 'edit' | 'view' | 'layer' | 'raster' | 'vector' | 'processing' | 'help';
 
@@ -149,37 +150,6 @@ async function addBookmark(): Promise<void> {
 
 /** Between the two layers that the difference dialog offers. */
 const canCompare = () => (project()?.layers.length ?? 0) >= 2;
-
-async function estimateShift(): Promise<void> {
-  const scenes = project()?.scenes ?? [];
-  if (scenes.length < 2) return;
-  const { node } = session.get();
-  const second = scenes.find(({ id }) => `scene:${id}` === node) ?? scenes[1]!;
-  const first = scenes.find(({ id }) => id !== second.id)!;
-  const shift = await attempt(ask.scenes.shift({ first: first.id, second: second.id }));
-  if (!shift) return;
-  const values = {
-    first: first.name,
-    second: second.name,
-    east: shift.east.toFixed(2),
-    north: shift.north.toFixed(2),
-    pixels: shift.pixels.toFixed(2),
-    sure: Math.round(shift.confidence * 100),
-  };
-  const answer = await askUser({
-    title: textNow('shift.title'),
-    text: textNow('shift.text', values),
-    choices: [{ id: 'apply', label: textNow('shift.apply') }],
-  });
-  if (answer !== 'apply') return;
-  await attempt(
-    ask.scenes.change({
-      id: second.id,
-      display: { ...second.display, shift: { east: -shift.east, north: -shift.north } },
-      label: textNow('shift.step'),
-    }),
-  );
-}
 
 let flicker: ReturnType<typeof setInterval> | null = null;
 /** Half a second on, half a second off: the eye finds what moves. */
@@ -530,6 +500,15 @@ export const commands: readonly Command[] = [
     keys: ['Ctrl+Shift+R'],
     run: async () => openScenes(await chooseFiles('open-scenes')),
   },
+  {
+    id: 'layer.addBands',
+    label: 'command.openBands',
+    menu: 'layer',
+    async run() {
+      const files = await chooseFiles('open-bands');
+      if (files && files.length > 0) await openScenes([[...files].sort().join('+')]);
+    },
+  },
   { id: 'layer.group', label: 'command.newGroup', menu: 'layer', enabled: writable, run: addGroup },
   {
     id: 'layer.table',
@@ -574,7 +553,14 @@ export const commands: readonly Command[] = [
     label: 'command.shift',
     menu: 'raster',
     enabled: () => (project()?.scenes.length ?? 0) >= 2,
-    run: estimateShift,
+    run: () => dialogs.set({ shift: true }),
+  },
+  {
+    id: 'raster.unshift',
+    label: 'command.unshift',
+    menu: 'raster',
+    enabled: () => isMoved(session.get().node),
+    run: () => moveBack(session.get().node!),
   },
   {
     id: 'vector.difference',

@@ -12,6 +12,7 @@ import { FileDialog } from './FileDialog.tsx';
 import { PacksDialog } from './PacksDialog.tsx';
 import { Palette } from './Palette.tsx';
 import { RepairDialog } from './RepairDialog.tsx';
+import { ShiftDialog } from './ShiftDialog.tsx';
 
 /** Ways out of a problem, by the beginning of its code: the command that helps. */
 const waysOut: readonly [code: string, command: string][] = [
@@ -31,6 +32,7 @@ export function Dialogs() {
       {open.packs && <PacksDialog />}
       {open.repair && <RepairDialog />}
       {open.difference && <DifferenceDialog />}
+      {open.shift && <ShiftDialog />}
       {open.export !== null && <ExportDialog table={open.export} />}
       {open.palette && <Palette />}
       {open.about && <About />}

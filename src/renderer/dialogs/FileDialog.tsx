@@ -13,6 +13,7 @@ const lastKey = 'landscribe.folder';
 /** Files of the host's machine, for the browser door. */
 export function FileDialog({ question }: { question: FileQuestion }) {
   const text = useText();
+  const several = question.kind === 'open-scenes' || question.kind === 'open-bands';
   const saving = ['new-project', 'save-project', 'export'].includes(question.kind);
   const [folder, setFolder] = useState<string | null>(
     () => folderOf(question.suggested) ?? localStorage.getItem(lastKey),
@@ -50,7 +51,7 @@ export function FileDialog({ question }: { question: FileQuestion }) {
 
   const wanted = (entry: Entry) =>
     entry.kind === 'folder' ||
-    (question.kind === 'open-scenes' && entry.kind === 'scene') ||
+    (several && entry.kind === 'scene') ||
     (question.kind.endsWith('project') && entry.kind === 'project') ||
     question.kind === 'relink' ||
     question.kind === 'export';
@@ -114,12 +115,7 @@ export function FileDialog({ question }: { question: FileQuestion }) {
           {problem}
         </p>
       )}
-      <ul
-        className="files"
-        role="listbox"
-        aria-multiselectable={question.kind === 'open-scenes'}
-        aria-label={text('file.list')}
-      >
+      <ul className="files" role="listbox" aria-multiselectable={several} aria-label={text('file.list')}>
         {shown.length === 0 && <li className="quiet">{text('file.nothing')}</li>}
         {shown.map((entry) => (
           <li
@@ -134,9 +130,7 @@ export function FileDialog({ question }: { question: FileQuestion }) {
               if (saving) setName(entry.name);
               else
                 setChosen((before) => {
-                  const next = new Set(
-                    question.kind === 'open-scenes' && (event.ctrlKey || event.metaKey) ? before : [],
-                  );
+                  const next = new Set(several && (event.ctrlKey || event.metaKey) ? before : []);
                   next.add(entry.path);
                   return next;
                 });

@@ -359,7 +359,7 @@ function mountMap(
       // The pointer and the place change with every frame; the layers depend on neither.
       const own = ownView();
       const { selection, preview, previewConfidence } = session.get();
-      const parts = [own?.crs, own?.hidden, selection, preview, previewConfidence];
+      const parts = [own?.crs, own?.hidden, own?.shifts, selection, preview, previewConfidence];
       if (parts.some((part, index) => part !== drawn[index])) {
         drawn = parts;
         void update().then(updateSwipe);

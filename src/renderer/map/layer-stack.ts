@@ -4,13 +4,14 @@ import type OlMap from 'ol/Map.js';
 import XYZ from 'ol/source/XYZ.js';
 import TileGrid from 'ol/tilegrid/TileGrid.js';
 import { rasterTileAddress, vectorTileAddress } from '../../main/rpc/addresses.ts';
+import type { Box } from '../../main/rpc/base.ts';
 import type { ProjectLayer, ProjectState, TreeNode } from '../../main/rpc/project.ts';
 import type { RasterStyle } from '../../main/rpc/scenes.ts';
 import { host } from '../state/project.ts';
 import { type MapView, session } from '../state/session.ts';
 import { DrawnPicture } from './drawn-picture.ts';
 import { PaintedLayer } from './painted-layer.ts';
-import { type MapSystem, mapSystem } from './projection.ts';
+import { inSystem, type MapSystem, mapSystem, unitsOnGround } from './projection.ts';
 
 type LeafNode = Exclude<TreeNode, { kind: 'group' }>;
 
@@ -25,6 +26,12 @@ export function drawingOrder(
     else leaves.unshift({ node, visible: visible && node.visible });
   }
   return leaves;
+}
+
+/** Metres east and north; pixels to the right and upwards without a system. */
+interface GroundShift {
+  east: number;
+  north: number;
 }
 
 interface Shown {
@@ -55,7 +62,7 @@ export class LayerStack {
     const present = new Set<string>();
     let position = 0;
     for (const { node, visible } of order) {
-      const layer = this.#leaf(node, project, system);
+      const layer = this.#leaf(node, project, system, view.shifts?.[node.id] ?? null);
       if (!layer) continue;
       present.add(node.id);
       layer.setVisible(visible && !view.hidden.includes(node.id));
@@ -94,7 +101,13 @@ export class LayerStack {
       .slice(1);
   }
 
-  #leaf(node: LeafNode, project: ProjectState, system: MapSystem): BaseLayer | null {
+  /** @param moved by this view, metres on the ground */
+  #leaf(
+    node: LeafNode,
+    project: ProjectState,
+    system: MapSystem,
+    moved: GroundShift | null,
+  ): BaseLayer | null {
     const key = node.id.slice(node.id.indexOf(':') + 1);
     if (node.kind === 'layer') {
       const layer = project.layers.find(({ table }) => table === key);
@@ -105,7 +118,16 @@ export class LayerStack {
         ? project.scenes.find(({ id }) => String(id) === key)
         : project.rasters.find(({ id }) => String(id) === key);
     if (!raster?.style || ('missing' in raster && raster.missing)) return null;
-    const shift = 'display' in raster ? shiftOf(raster.display) : null;
+    const ground = moved ?? ('display' in raster ? shiftOf(raster.display) : null);
+    const centre = raster.extent && centreOf(raster.extent);
+    const shift =
+      ground && centre
+        ? unitsOnGround(
+            [ground.east, ground.north],
+            inSystem(centre, mapSystem(project.system), system),
+            system,
+          )
+        : null;
     return this.#raster(
       node,
       { kind: node.kind, id: raster.id, version: raster.version },
@@ -120,7 +142,7 @@ export class LayerStack {
     source: { kind: 'scene' | 'raster'; id: number; version: string },
     style: RasterStyle,
     system: MapSystem,
-    shift: { east: number; north: number } | null,
+    shift: readonly [number, number] | null,
   ): BaseLayer {
     const hidden = new Set(node.hidden ?? []);
     const drawn =
@@ -135,7 +157,7 @@ export class LayerStack {
       // A scene that is moved for this view lies on a grid that is moved with it; the file stays as it is.
       const tileGrid = shift
         ? new TileGrid({
-            origin: [origin[0] + shift.east, origin[1] + shift.north],
+            origin: [origin[0] + shift[0], origin[1] + shift[1]],
             resolutions: [...resolutions],
             tileSize,
           })
@@ -251,7 +273,11 @@ export class LayerStack {
   }
 }
 
-function shiftOf(display: Record<string, unknown>): { east: number; north: number } | null {
+function centreOf([left, bottom, right, top]: Box): [number, number] {
+  return [(left + right) / 2, (bottom + top) / 2];
+}
+
+function shiftOf(display: Record<string, unknown>): GroundShift | null {
   const shift = display.shift as { east?: unknown; north?: unknown } | undefined;
   return typeof shift?.east === 'number' && typeof shift.north === 'number'
     ? { east: shift.east, north: shift.north }

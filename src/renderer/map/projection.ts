@@ -1,6 +1,6 @@
 import Projection from 'ol/proj/Projection.js';
 import { register } from 'ol/proj/proj4.js';
-import { get as projectionOf, transform } from 'ol/proj.js';
+import { getPointResolution, get as projectionOf, transform } from 'ol/proj.js';
 import TileGrid from 'ol/tilegrid/TileGrid.js';
 import proj4 from 'proj4';
 import type { Box } from '../../main/rpc/base.ts';
@@ -90,6 +90,21 @@ export function unitRatio(point: readonly [number, number], from: MapSystem, to:
   const here = inSystem(point, from, to);
   const there = inSystem([point[0], point[1] + step], from, to);
   return Math.hypot(there[0] - here[0], there[1] - here[1]) / step || 1;
+}
+
+/** Metres east and north around a point in units of its system's axes; pixels stay pixels. */
+export function unitsOnGround(
+  metres: readonly [number, number],
+  point: readonly [number, number],
+  { projection, system }: MapSystem,
+): [number, number] {
+  if (system.kind === 'pixels') return [metres[0], metres[1]];
+  if (system.kind === 'geographic') {
+    const perDegree = projection.getMetersPerUnit() ?? 111_319.49;
+    return [metres[0] / perDegree / Math.cos((point[1] * Math.PI) / 180), metres[1] / perDegree];
+  }
+  const perUnit = getPointResolution(projection, 1, [point[0], point[1]], 'm') || 1;
+  return [metres[0] / perUnit, metres[1] / perUnit];
 }
 
 /** Screen pixels of the standard size (0.28 mm, OGC) to a scale denominator. */

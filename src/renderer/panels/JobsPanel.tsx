@@ -1,8 +1,11 @@
 import type { Job } from '../../main/rpc/jobs.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
+import { AreaTable } from '../parts/AreaTable.tsx';
 import { durationText } from '../parts/duration.ts';
+import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
+import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
 
 /** What runs, waits and has run, newest first. */
@@ -21,6 +24,30 @@ export function JobsPanel() {
         <JobRow key={job.id} job={job} />
       ))}
     </ul>
+  );
+}
+
+/** Areas of a difference that is in the project. */
+function DifferenceResult({ run }: { run: unknown }) {
+  const text = useText();
+  const raster = host
+    .use((value) => value.project)
+    ?.rasters.find(({ runId, kind }) => runId === run && kind === 'difference');
+  if (!raster?.areas) return null;
+  const show = () => {
+    session.set({ node: `raster:${raster.id}` });
+    layout.show('styling');
+  };
+  return (
+    <>
+      <AreaTable
+        areas={raster.areas}
+        colours={new Map(raster.classes.map(({ id, colour }) => [id, colour]))}
+      />
+      <button type="button" className="link" onClick={show}>
+        {text('areas.show')}
+      </button>
+    </>
   );
 }
 
@@ -74,6 +101,7 @@ function JobRow({ job }: { job: Job }) {
           {job.problem.message} {job.problem.hint}
         </p>
       )}
+      {job.kind === 'difference' && job.state === 'done' && <DifferenceResult run={job.result?.run} />}
       {job.notes.map((note) => (
         <p key={note} className="quiet">
           {note}

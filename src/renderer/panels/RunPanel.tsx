@@ -5,6 +5,7 @@ import { cancelPreview, runExtent, runScene, runSettings, saveRunSettings } from
 import { attempt } from '../connection/attempt.ts';
 import { ask, isAborted, problemOf } from '../connection/client.ts';
 import { durationText } from '../parts/duration.ts';
+import { NumberInput } from '../parts/NumberInput.tsx';
 import { Slider } from '../parts/Slider.tsx';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
@@ -50,6 +51,8 @@ export function RunPanel() {
     extent,
     node,
     project?.scenes.length,
+    runScene()?.info?.modality,
+    runScene()?.radar,
     extent.kind === 'view' && views,
   ]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key is all that the estimate depends on
@@ -112,6 +115,11 @@ export function RunPanel() {
         <label>
           <span>{text('run.pack')}</span>
           <select value={settings.pack} onChange={(event) => save({ pack: event.target.value })}>
+            {!pack?.installed && (
+              <option value={settings.pack} disabled>
+                {settings.pack} ({text('run.absent')})
+              </option>
+            )}
             {packs
               .filter(({ installed }) => installed)
               .map(({ name, title }) => (
@@ -168,15 +176,12 @@ export function RunPanel() {
             <option value="metres">{text('run.resolutionMetres')}</option>
           </select>
           {typeof settings.resolution === 'number' && (
-            <input
-              type="number"
-              min={0.01}
+            <NumberInput
+              minimum={0.01}
               step={0.1}
               value={settings.resolution}
               aria-label={text('run.metresPerPixel')}
-              onChange={(event) =>
-                Number(event.target.value) > 0 && save({ resolution: Number(event.target.value) })
-              }
+              onRest={(resolution) => save({ resolution })}
             />
           )}
         </label>
@@ -200,22 +205,16 @@ export function RunPanel() {
           <summary>{text('run.advanced')}</summary>
           <label>
             <span>{text('run.minArea')}</span>
-            <input
-              type="number"
-              min={0}
-              value={settings.minArea}
-              onChange={(event) => save({ minArea: Math.max(0, Number(event.target.value)) })}
-            />
+            <NumberInput minimum={0} value={settings.minArea} onRest={(minArea) => save({ minArea })} />
             <span className="unit">m²</span>
           </label>
           <label>
             <span>{text('run.simplify')}</span>
-            <input
-              type="number"
-              min={0}
+            <NumberInput
+              minimum={0}
               step={0.1}
               value={settings.simplify}
-              onChange={(event) => save({ simplify: Math.max(0, Number(event.target.value)) })}
+              onRest={(simplify) => save({ simplify })}
             />
             <span className="unit">m</span>
           </label>
@@ -261,21 +260,15 @@ export function RunPanel() {
           </label>
           <label>
             <span>{text('run.lambda')}</span>
-            <input
-              type="number"
-              step={0.1}
-              value={settings.lambda}
-              onChange={(event) => save({ lambda: Number(event.target.value) })}
-            />
+            <NumberInput step={0.1} value={settings.lambda} onRest={(lambda) => save({ lambda })} />
           </label>
           <label>
             <span>{text('run.stride')}</span>
-            <input
-              type="number"
-              min={16}
+            <NumberInput
+              minimum={1}
               step={16}
               value={settings.stride}
-              onChange={(event) => save({ stride: Math.max(1, Number(event.target.value)) })}
+              onRest={(stride) => save({ stride: Math.round(stride) })}
             />
             <span className="unit">px</span>
           </label>
@@ -291,6 +284,11 @@ export function RunPanel() {
             {estimate.workingResolution !== null &&
               ` · ${text('run.atResolution', { metres: Number(estimate.workingResolution.toPrecision(3)) })}`}
           </p>
+          {estimate.notes.map((note) => (
+            <p key={note} className="quiet">
+              {note}
+            </p>
+          ))}
           {estimate.warnings.map((warning) => (
             <p key={warning} className="notice">
               {warning}
@@ -298,6 +296,7 @@ export function RunPanel() {
           ))}
         </>
       )}
+      {project.access !== 'write' && <p className="notice">{text('run.readOnly')}</p>}
       {!ready && <p className="quiet hint">{text(scene ? 'run.noClassHint' : 'run.noSceneHint')}</p>}
       <div className="buttons">
         {previewing ? (

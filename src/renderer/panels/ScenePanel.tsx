@@ -9,6 +9,7 @@ import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
+import { RadarPreparation } from './RadarPreparation.tsx';
 
 type Imagery = Extract<RasterStyle, { kind: 'imagery' }>;
 const channels = ['red', 'green', 'blue'] as const;
@@ -30,6 +31,7 @@ export function ScenePanel() {
       <h3>{scene.name}</h3>
       {scene.problem && <p className="notice">{scene.problem}</p>}
       {scene.style && scene.style.kind !== 'classes' && <StretchEditor scene={scene} style={scene.style} />}
+      {scene.info && <RadarPreparation scene={scene} />}
       {scene.info && <Facts scene={scene} />}
     </div>
   );
@@ -198,7 +200,6 @@ function Facts({ scene }: { scene: ProjectScene }) {
       info.groundSampleDistance === null ? '–' : `${Number(info.groundSampleDistance.toPrecision(3))} m`,
     ],
     [text('scene.extent'), info.extent.map((value) => Number(value.toPrecision(9))).join(', ')],
-    [text('scene.kind'), info.modality === 'sar' ? text('scene.sar') : text('scene.optical')],
     [text('scene.format'), info.format],
     [text('scene.path'), scene.path],
     ...Object.entries(info.details),

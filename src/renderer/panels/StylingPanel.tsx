@@ -4,6 +4,7 @@ import { changeNode, findNode } from '../commands/layer-tree.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { type Columns, loadColumns } from '../connection/columns.ts';
+import { AreaTable } from '../parts/AreaTable.tsx';
 import { ColourInput } from '../parts/ColourInput.tsx';
 import { Histogram } from '../parts/Histogram.tsx';
 import { Slider } from '../parts/Slider.tsx';
@@ -27,6 +28,8 @@ export function StylingPanel() {
     );
   const layer =
     node.kind === 'layer' ? project.layers.find(({ table }) => `layer:${table}` === node.id) : undefined;
+  const raster =
+    node.kind === 'raster' ? project.rasters.find(({ id }) => `raster:${id}` === node.id) : undefined;
   const save = (part: Partial<Leaf>, label: string) =>
     void attempt(
       ask.project.saveTree({
@@ -45,6 +48,12 @@ export function StylingPanel() {
         format={(value) => `${Math.round(value * 100)} %`}
         onRest={(opacity) => save({ opacity }, text('styling.opacity'))}
       />
+      {raster?.areas && (
+        <AreaTable
+          areas={raster.areas}
+          colours={new Map(raster.classes.map(({ id, colour }) => [id, colour]))}
+        />
+      )}
       {layer && <ClassColours layer={layer} />}
       {layer && <Filters layer={layer} node={node} save={save} />}
     </div>

@@ -2,7 +2,15 @@ import type { ProblemShape } from '../../main/rpc/base.ts';
 import { createStore } from './store.ts';
 
 export interface FileQuestion {
-  kind: 'open-scenes' | 'open-project' | 'new-project' | 'save-project' | 'export' | 'relink' | 'folder';
+  kind:
+    | 'open-scenes'
+    | 'open-bands'
+    | 'open-project'
+    | 'new-project'
+    | 'save-project'
+    | 'export'
+    | 'relink'
+    | 'folder';
   suggested: string | null;
   answer(paths: string[] | null): void;
 }
@@ -36,6 +44,7 @@ export const dialogs = createStore({
   repair: false,
   about: false,
   difference: false,
+  shift: false,
 });
 
 /** Asks and waits. */

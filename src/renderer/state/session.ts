@@ -24,6 +24,8 @@ export interface MapView {
   rotation: number;
   /** Ids of tree nodes that this view hides besides those hidden in the tree. */
   hidden: readonly string[];
+  /** Scenes that this view moves, by their tree nodes: metres east and north, or pixels without a system. */
+  shifts?: Readonly<Record<string, { east: number; north: number }>>;
 }
 
 /** What one window shows and does; not part of the project. */
