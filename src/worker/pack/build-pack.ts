@@ -19,7 +19,9 @@ import { Problem, throwIfCancelled } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { inferGeometry } from '../weights/geometry.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
-import { type Manifest, manifestFile, packVersion } from './manifest.ts';
+import { halfGraph } from './half-graph.ts';
+import { int8Graph } from './int8-graph.ts';
+import { type Manifest, manifestFile, type Precision, packVersion } from './manifest.ts';
 import { fileDigest } from './open-pack.ts';
 import { WeightsWriter } from './weights-writer.ts';
 
@@ -41,7 +43,10 @@ export interface PackContents {
   activation: Activation;
   name: string;
   sources: Manifest['sources'];
+  /** Default: float32 in packs that compute in it, else float16. */
   storage?: 'float32' | 'float16';
+  /** What the image encoders compute in; default: float32. */
+  precision?: Precision;
   normalisation?: Manifest['normalisation'];
   finestResolution?: number;
   knownWords?: string[][] | null;
@@ -91,7 +96,12 @@ async function writeFiles(
   signal: AbortSignal | undefined,
   onProgress: ReportProgress | undefined,
 ): Promise<Manifest> {
-  const { clip, activation, storage = 'float32', sar = null, upsampler = null } = contents;
+  const { clip, activation, precision = 'float32', sar = null, upsampler = null } = contents;
+  // float16 graphs use their weights as they are stored.
+  const storage =
+    precision === 'float16'
+      ? precision
+      : (contents.storage ?? (precision === 'float32' ? 'float32' : 'float16'));
   const geometry = inferGeometry(clip);
   const files: Manifest['files'] = {};
   const report = progressOf(contents, onProgress);
@@ -102,14 +112,14 @@ async function writeFiles(
     weights: NamedWeights,
     weightsName: string,
   ): Promise<string[]> => {
-    const writer = await WeightsWriter.create(folder, weightsName, storage);
+    const writer = await WeightsWriter.create(folder, weightsName);
     try {
       const names: string[] = [];
       for (const graph of graphs) {
         for (const { value, contents: inline } of graph.initializers) {
           throwIfCancelled(signal);
           if (inline !== null || writer.places.has(value.name)) continue;
-          await writer.add(value.name, weights, signal);
+          await writer.add(value, weights, signal);
           report();
         }
         const name = `${graph.name}.onnx`;
@@ -133,13 +143,15 @@ async function writeFiles(
       lastLayerChoices(attention).map((lastLayers) => ({ attention, lastLayers })),
     );
     const graphs = variants.map(({ attention, lastLayers }) =>
-      visionGraph(
-        geometry.vision,
-        activation,
-        attention,
-        lastLayers,
-        parametersOf(weights),
-        `${prefix}-${variantName(attention, lastLayers)}`,
+      inPrecision[precision](
+        visionGraph(
+          geometry.vision,
+          activation,
+          attention,
+          lastLayers,
+          parametersOf(weights),
+          `${prefix}-${variantName(attention, lastLayers)}`,
+        ),
       ),
     );
     const names = await writeGraphs(graphs, weights, `${prefix}.weights`);
@@ -191,6 +203,7 @@ async function writeFiles(
     sources: contents.sources,
     activation,
     storage,
+    precision,
     geometry,
     normalisation: contents.normalisation ?? clipNormalisation,
     finestResolution: contents.finestResolution ?? publishedFinestResolution,
@@ -206,6 +219,15 @@ async function writeFiles(
   await writeFile(path.join(folder, manifestFile), `${JSON.stringify(manifest, null, 1)}\n`);
   return manifest;
 }
+
+const inPrecision: Record<Precision, (graph: Graph) => Graph> = {
+  float32: (graph) => graph,
+  // Places between tokens need more digits than float16 has, and runtimes resize in float32 alone.
+  float16: (graph) => halfGraph(graph, ({ name }) => name.includes('positions/')),
+  // What the first block rounds, all others work on: of all weights, these cost the most labels and little time.
+  int8: (graph) =>
+    int8Graph(graph, (weight) => weight.startsWith('visual.transformer.resblocks.0.attn.in_proj')),
+};
 
 /** Counts tensors as they are written. */
 function progressOf(contents: PackContents, onProgress: ReportProgress | undefined): () => void {

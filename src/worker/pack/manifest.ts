@@ -5,6 +5,9 @@ import { Problem } from '../report/problem.ts';
 export const packVersion = 1;
 export const manifestFile = 'manifest.json';
 
+export const precisions = ['float32', 'float16', 'int8'] as const;
+export type Precision = (typeof precisions)[number];
+
 const whole = z.int().min(1).max(1_000_000);
 /** A file of the pack: a plain name, so that nothing outside the folder can be meant. */
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
@@ -28,8 +31,13 @@ const manifest = z.object({
   /** Files that the pack was built from, with their SHA-256. */
   sources: z.array(z.object({ role: z.string(), file: z.string(), sha256: z.string() })),
   activation: z.enum(['quickgelu', 'gelu']),
-  /** How weights are stored; graphs compute in float32. */
+  /** How weights are stored that are not whole numbers. */
   storage: z.enum(['float32', 'float16']),
+  /**
+   * What the image encoders compute in; text and upsampling always in float32. int8: the linear layers' products in
+   * whole numbers, the rest in float32.
+   */
+  precision: z.enum(precisions).default('float32'),
   geometry: z.object({
     embedding: whole,
     vision: z.object({ ...tower, patch: whole, grid: whole, image: whole }),

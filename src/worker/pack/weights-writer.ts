@@ -2,9 +2,12 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { transposedSuffix } from '../net/parameters.ts';
+import type { Value } from '../onnx/graph.ts';
 import type { ExternalTensor } from '../onnx/model-file.ts';
 import { halfBits } from '../weights/half.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
+import { int8Columns, int8Suffix, scalesSuffix } from './int8-graph.ts';
+import { transpose } from './transpose.ts';
 
 /** Tensors start at multiples of this many bytes, a memory page. */
 const alignment = 4096;
@@ -14,33 +17,35 @@ export class WeightsWriter {
   readonly places = new Map<string, ExternalTensor>();
   readonly #file: FileHandle;
   readonly #location: string;
-  readonly #storage: 'float32' | 'float16';
   readonly #hash: Hash = createHash('sha256');
   #offset = 0;
 
-  private constructor(file: FileHandle, location: string, storage: 'float32' | 'float16') {
+  private constructor(file: FileHandle, location: string) {
     this.#file = file;
     this.#location = location;
-    this.#storage = storage;
   }
 
-  static async create(folder: string, name: string, storage: 'float32' | 'float16'): Promise<WeightsWriter> {
-    return new WeightsWriter(await open(path.join(folder, name), 'w'), name, storage);
+  static async create(folder: string, name: string): Promise<WeightsWriter> {
+    return new WeightsWriter(await open(path.join(folder, name), 'w'), name);
   }
 
-  /** Writes the parameter, transposed where its name says so; once only. */
-  async add(name: string, weights: NamedWeights, signal?: AbortSignal): Promise<void> {
+  /** Writes the parameter in its type, in the form that its name's ending says; once only. */
+  async add({ name, type }: Value, weights: NamedWeights, signal?: AbortSignal): Promise<void> {
     if (this.places.has(name)) return;
-    const transposed = name.endsWith(transposedSuffix);
-    const source = transposed ? name.slice(0, -transposedSuffix.length) : name;
+    const ending = [int8Suffix, scalesSuffix, transposedSuffix].find((each) => name.endsWith(each));
+    const source = ending === undefined ? name : name.slice(0, -ending.length);
     const read = await weights.read(source, signal);
-    const values = transposed ? transpose(read, weights.shape(source)[0]!) : read;
-    const stored = this.#storage === 'float16' ? toHalf(values) : values;
-    const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-    const padding = (alignment - (this.#offset % alignment)) % alignment;
-    await this.#append(new Uint8Array(padding));
-    this.places.set(name, { location: this.#location, offset: this.#offset, length: bytes.byteLength });
-    await this.#append(bytes);
+    if (ending === undefined) await this.#write(name, stored(read, type));
+    else {
+      const outputs = weights.shape(source)[0]!;
+      const matrix = transpose(read, outputs);
+      if (ending === transposedSuffix) await this.#write(name, stored(matrix, type));
+      else {
+        const { numbers, scales } = int8Columns(matrix, outputs);
+        await this.#write(source + int8Suffix, numbers);
+        await this.#write(source + scalesSuffix, scales);
+      }
+    }
   }
 
   /** Flushes to disk; returns the file's size and digest. */
@@ -55,6 +60,14 @@ export class WeightsWriter {
     await this.#file.close().catch(() => undefined);
   }
 
+  async #write(name: string, array: Float32Array | Uint16Array | Int8Array): Promise<void> {
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+    const padding = (alignment - (this.#offset % alignment)) % alignment;
+    await this.#append(new Uint8Array(padding));
+    this.places.set(name, { location: this.#location, offset: this.#offset, length: bytes.byteLength });
+    await this.#append(bytes);
+  }
+
   async #append(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes);
     let written = 0;
@@ -65,26 +78,8 @@ export class WeightsWriter {
   }
 }
 
-/** `[rows, columns]` to `[columns, rows]`, in squares that stay in the cache. */
-function transpose(values: Float32Array, rows: number): Float32Array {
-  const columns = values.length / rows;
-  const out = new Float32Array(values.length);
-  const side = 32;
-  for (let row0 = 0; row0 < rows; row0 += side) {
-    const rowEnd = Math.min(row0 + side, rows);
-    for (let column0 = 0; column0 < columns; column0 += side) {
-      const columnEnd = Math.min(column0 + side, columns);
-      for (let row = row0; row < rowEnd; row++) {
-        for (let column = column0; column < columnEnd; column++) {
-          out[column * rows + row] = values[row * columns + column]!;
-        }
-      }
-    }
-  }
-  return out;
-}
-
-function toHalf(values: Float32Array): Uint16Array {
+function stored(values: Float32Array, type: Value['type']): Float32Array | Uint16Array {
+  if (type === 'float32') return values;
   const out = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) out[i] = halfBits(values[i]!);
   return out;

@@ -4,7 +4,7 @@ import { createTokenizer } from '../net/tokenizer.ts';
 import type { Activation } from '../net/transformer.ts';
 import { readVocabulary } from '../net/vocabulary-file.ts';
 import { type PackContents, writePack } from '../pack/build-pack.ts';
-import type { Manifest } from '../pack/manifest.ts';
+import type { Manifest, Precision } from '../pack/manifest.ts';
 import { fileDigest } from '../pack/open-pack.ts';
 import { Problem } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
@@ -22,6 +22,7 @@ export interface BuildPackRequest {
   activation: Activation;
   overwrite: boolean;
   storage?: 'float32' | 'float16';
+  precision?: Precision;
   /** Default: the name of the folder. */
   name?: string;
   /** `checkpoint` is a zip archive that holds the checkpoint under this name. */
@@ -72,7 +73,8 @@ export async function buildPack(
         upsampler: upsampler && { kind: detectUpsampler(upsampler.names())!, weights: upsampler },
         vocabularyFile: request.vocabulary,
         activation: request.activation,
-        storage: request.storage ?? 'float32',
+        ...(request.storage && { storage: request.storage }),
+        ...(request.precision && { precision: request.precision }),
         ...(request.defaults && { defaults: request.defaults }),
         ...(request.normalisation && { normalisation: request.normalisation }),
         name: request.name ?? path.basename(path.resolve(request.out)),
