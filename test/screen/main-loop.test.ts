@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   browserFile,
@@ -318,9 +319,27 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
   });
 });
 
+/** Every value of every polygon of a project's layers, geometries as they lie in the file. */
+function polygonsOf(project: string): string[][] {
+  const database = new Database(project, { readonly: true });
+  const tables = database
+    .prepare("SELECT table_name FROM gpkg_contents WHERE data_type = 'features' ORDER BY table_name")
+    .pluck()
+    .all() as string[];
+  const rows = tables.map((table) =>
+    (database.prepare(`SELECT * FROM "${table}" ORDER BY 1`).raw().all() as unknown[][]).map((row) =>
+      row
+        .map((cell) => (cell instanceof Uint8Array ? Buffer.from(cell).toString('hex') : String(cell)))
+        .join(' '),
+    ),
+  );
+  database.close();
+  return rows;
+}
+
 describe.skipIf(missing !== '')('a host that is killed in the middle of a run', () => {
   it(
-    'offers to resume, and finishes',
+    'offers to resume, and finishes as a run that nothing interrupted, byte for byte',
     async () => {
       const folder = mkdtempSync(path.join(tmpdir(), 'landscribe-screen-'));
       copyFileSync(scene, path.join(folder, 'cologne.tif'));
@@ -348,6 +367,27 @@ describe.skipIf(missing !== '')('a host that is killed in the middle of a run', 
       await page
         .getByRole('treeitem', { name: 'Classes of cologne', exact: true })
         .waitFor({ timeout: long });
+      // The same once more, in one go.
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      await page
+        .getByRole('treeitem', { name: 'Classes of cologne 2', exact: true })
+        .waitFor({ timeout: long });
+      const project = path.join(
+        home,
+        'untitled',
+        globSync('*.gpkg', { cwd: path.join(home, 'untitled') })[0]!,
+      );
+      const rasters = project.replace(/\.gpkg$/, '.landscribe');
+      for (const kind of ['', '.confidence']) {
+        const [resumed, whole] = [1, 2].map((run) =>
+          readFileSync(path.join(rasters, `run-${run}${kind}.tif`)),
+        );
+        expect(resumed!.length).toBeGreaterThan(1000);
+        expect(resumed!.equals(whole!), `run-1${kind}.tif equals run-2${kind}.tif`).toBe(true);
+      }
+      const [resumed, whole] = polygonsOf(project);
+      expect(resumed!.length).toBeGreaterThan(100);
+      expect(resumed).toEqual(whole);
       await second.close();
       await closeBrowser();
       rmSync(folder, { recursive: true, force: true });

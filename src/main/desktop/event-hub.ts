@@ -1,3 +1,4 @@
+import type { Problem } from '../../worker/report/problem.ts';
 import type { HostEvent } from '../rpc/events.ts';
 
 /** Notes kept for a screen that does not fetch them. */
@@ -16,6 +17,13 @@ export class EventHub {
 
   note(level: 'info' | 'warning' | 'error', text: string): void {
     this.send({ kind: 'note', level, text, time: new Date().toISOString() });
+  }
+
+  /** What went wrong without being asked for. */
+  problem({ code, message, hint }: Problem): void {
+    const text = `${message} ${hint}`.trim();
+    const problem = { code, message, hint };
+    this.send({ kind: 'note', level: 'error', text, time: new Date().toISOString(), problem });
   }
 
   /** Events from now on, until the signal fires. */

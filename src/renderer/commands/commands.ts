@@ -2,7 +2,7 @@ import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { log } from '../connection/watch.ts';
 import { mapActions } from '../map/index.ts';
-import { askUser, dialogs } from '../state/dialogs.ts';
+import { dialogs } from '../state/dialogs.ts';
 import { layout } from '../state/layout.ts';
 import { preferences } from '../state/preferences.ts';
 import { host } from '../state/project.ts';
@@ -10,6 +10,7 @@ import { session, type Tool } from '../state/session.ts';
 import { type TextKey, textNow } from '../texts/catalogue.ts';
 import { chooseFiles } from './choose-files.ts';
 import { changeNode, findNode, nodeName, withoutNode } from './layer-tree.ts';
+import { overwriting } from './overwriting.ts';
 import { preview, run } from './run.ts';
 import { isMoved, moveBack } from './shift.ts';
 
@@ -55,22 +56,6 @@ async function changeProject(action: () => Promise<unknown>): Promise<void> {
     extent: { kind: 'scene' },
   });
   await action();
-}
-
-/** Asks before a file that exists is replaced. */
-async function overwriting(call: (overwrite: boolean) => Promise<unknown>): Promise<void> {
-  let exists = false;
-  await attempt(call(false), (problem) => {
-    exists = problem.code.endsWith('/exists');
-    return exists;
-  });
-  if (!exists) return;
-  const answer = await askUser({
-    title: textNow('question.overwrite'),
-    text: textNow('question.overwriteText'),
-    choices: [{ id: 'yes', label: textNow('question.replace'), danger: true }],
-  });
-  if (answer === 'yes') await attempt(call(true));
 }
 
 async function removeNode(): Promise<void> {

@@ -53,6 +53,8 @@ export function listenToKeys(): () => void {
     const command = byKeys.get(keys);
     if (command) {
       event.preventDefault();
+      // What is typed stands before the command looks at it.
+      if ((event.target as HTMLElement).matches('input')) (event.target as HTMLElement).blur();
       if (command.enabled?.() ?? true) void command.run();
       return;
     }

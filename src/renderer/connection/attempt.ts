@@ -1,5 +1,7 @@
 import type { ProblemShape } from '../../main/rpc/base.ts';
 import { dialogs } from '../state/dialogs.ts';
+import { textNow } from '../texts/catalogue.ts';
+import { windowHint } from '../texts/window-hint.ts';
 import { isAborted, problemOf } from './client.ts';
 import { log } from './watch.ts';
 
@@ -14,7 +16,7 @@ export async function attempt<Result>(
     if (isAborted(error)) return undefined;
     const problem = problemOf(error);
     if (handle?.(problem)) return undefined;
-    log('error', `${problem.message} ${problem.hint}`.trim());
+    log('error', `${problem.message} ${windowHint(problem, textNow)}`.trim());
     dialogs.set({ problem });
     return undefined;
   }

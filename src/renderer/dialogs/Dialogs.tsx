@@ -5,6 +5,7 @@ import { Dialog } from '../parts/Dialog.tsx';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { useText } from '../texts/use-text.ts';
+import { windowHint } from '../texts/window-hint.ts';
 import { CrsDialog } from './CrsDialog.tsx';
 import { DifferenceDialog } from './DifferenceDialog.tsx';
 import { ExportDialog } from './ExportDialog.tsx';
@@ -118,7 +119,7 @@ function ProblemDialog() {
       <p role="alert" className="problem">
         {problem.message}
       </p>
-      {problem.hint && <p>{problem.hint}</p>}
+      {problem.hint && <p>{windowHint(problem, text)}</p>}
     </Dialog>
   );
 }

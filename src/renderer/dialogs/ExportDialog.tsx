@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import type { ExportRequest } from '../../main/rpc/layers.ts';
 import { chooseFiles } from '../commands/choose-files.ts';
 import { findNode } from '../commands/layer-tree.ts';
-import { attempt } from '../connection/attempt.ts';
+import { overwriting } from '../commands/overwriting.ts';
 import { ask, isAborted } from '../connection/client.ts';
 import { log } from '../connection/watch.ts';
 import { mapActions } from '../map/index.ts';
@@ -30,7 +30,6 @@ export function ExportDialog({ table }: { table: string }) {
   const [onlySelected, setOnlySelected] = useState(selected > 0);
   const [useFilter, setUseFilter] = useState(filtered);
   const [simplify, setSimplify] = useState(0);
-  const [overwrite, setOverwrite] = useState(false);
   const [out, setOut] = useState('');
   const [counts, setCounts] = useState<{ before: number; after: number } | null>(null);
   const close = () => dialogs.set({ export: null });
@@ -58,7 +57,7 @@ export function ExportDialog({ table }: { table: string }) {
 
   if (!layer || !project) return null;
   const start = async () => {
-    const request: ExportRequest = {
+    const request: Omit<ExportRequest, 'overwrite'> = {
       layer: table,
       out,
       formats: formats.filter((format) => chosen.has(format)),
@@ -66,9 +65,8 @@ export function ExportDialog({ table }: { table: string }) {
       fids: onlySelected && selected > 0 ? [...selection.fids] : null,
       filter: useFilter ? filter : { confidence: 0, area: 0 },
       simplify,
-      overwrite,
     };
-    const queued = await attempt(ask.layers.export(request));
+    const queued = await overwriting((overwrite) => ask.layers.export({ ...request, overwrite }));
     if (!queued) return;
     log('info', text('export.queued', { name: layer.name }));
     layout.show('jobs');
@@ -189,14 +187,6 @@ export function ExportDialog({ table }: { table: string }) {
             })}
           </p>
         )}
-        <label className="check">
-          <input
-            type="checkbox"
-            checked={overwrite}
-            onChange={(event) => setOverwrite(event.target.checked)}
-          />
-          {text('export.overwrite')}
-        </label>
       </div>
     </Dialog>
   );

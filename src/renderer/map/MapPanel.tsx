@@ -34,6 +34,7 @@ export function MapPanel({ view: id }: { view: number }) {
   const text = useText();
   const [turned, setTurned] = useState(0);
   const swipe = session.use((value) => value.swipe);
+  const several = session.use((value) => value.views.length > 1);
   const active = session.use((value) => value.activeView === id && value.views.length > 1);
   const empty = host.use(
     (value) => !value.project || (value.project.scenes.length === 0 && value.project.layers.length === 0),
@@ -54,6 +55,11 @@ export function MapPanel({ view: id }: { view: number }) {
         tabIndex={0}
       />
       <div ref={cross} className="map-cross" aria-hidden="true" />
+      {several && (
+        <div className="map-number" aria-hidden="true">
+          {id}
+        </div>
+      )}
       <button
         type="button"
         className="map-north"

@@ -7,6 +7,7 @@ import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
+import { windowHint } from '../texts/window-hint.ts';
 
 /** What runs, waits and has run, newest first. */
 export function JobsPanel() {
@@ -98,7 +99,7 @@ function JobRow({ job }: { job: Job }) {
       )}
       {job.problem && (
         <p className="warn">
-          {job.problem.message} {job.problem.hint}
+          {job.problem.message} {windowHint(job.problem, text)}
         </p>
       )}
       {job.kind === 'difference' && job.state === 'done' && <DifferenceResult run={job.result?.run} />}

@@ -247,6 +247,7 @@ function Row({ node, depth, ...shared }: { node: TreeNode; depth: number } & Row
             {name}
           </span>
         )}
+        {node.kind !== 'group' && <InViews id={node.id} name={name} />}
         {problemOfNode(project, node) && <span className="warn">!</span>}
         {unknownCrs(project, node) && <span className="quiet">?</span>}
         {overviews !== undefined && overviews < 1 && (
@@ -295,6 +296,34 @@ function Row({ node, depth, ...shared }: { node: TreeNode; depth: number } & Row
       )}
     </li>
   );
+}
+
+/** While there are several maps: which of them show the layer. */
+function InViews({ id, name }: { id: string; name: string }) {
+  const views = session.use((value) => value.views);
+  const text = useText();
+  if (views.length < 2) return null;
+  return views.map((view) => {
+    const shown = !view.hidden.includes(id);
+    const label = text('layers.inView', { name, view: view.id });
+    return (
+      <button
+        key={view.id}
+        type="button"
+        className="in-view"
+        aria-pressed={shown}
+        aria-label={label}
+        title={label}
+        onClick={(event) => {
+          event.stopPropagation();
+          const hidden = shown ? [...view.hidden, id] : view.hidden.filter((other) => other !== id);
+          mapActions.setHidden(view.id, hidden);
+        }}
+      >
+        {view.id}
+      </button>
+    );
+  });
 }
 
 function classesOf(project: ProjectState, node: Exclude<TreeNode, { kind: 'group' }>) {

@@ -6,6 +6,7 @@ import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { ColourInput } from '../parts/ColourInput.tsx';
 import { Icon } from '../parts/Icon.tsx';
+import { NumberInput } from '../parts/NumberInput.tsx';
 import { TagInput } from '../parts/TagInput.tsx';
 import { askUser, dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
@@ -78,21 +79,17 @@ export function PromptsPanel() {
               marked={unknown}
               onChange={(words) => change(index, { words, name: words[0]! })}
             />
-            <input
-              type="number"
+            <NumberInput
               className="threshold"
-              min={0}
-              max={1}
+              minimum={0}
+              maximum={1}
               step={0.05}
-              value={prompt.threshold ?? ''}
+              value={prompt.threshold}
               placeholder={threshold.toFixed(2)}
               title={text('prompts.thresholdTip')}
               aria-label={text('prompts.threshold', { name: prompt.name })}
-              onChange={(event) => {
-                const value =
-                  event.target.value === '' ? null : Math.max(0, Math.min(1, Number(event.target.value)));
-                change(index, { threshold: value });
-              }}
+              onRest={(value) => change(index, { threshold: value })}
+              onEmpty={() => change(index, { threshold: null })}
             />
             <button
               type="button"
@@ -148,15 +145,12 @@ export function PromptsPanel() {
           </label>
           <label>
             <span>{text('prompts.defaultThreshold')}</span>
-            <input
-              type="number"
-              min={0}
-              max={1}
+            <NumberInput
+              minimum={0}
+              maximum={1}
               step={0.05}
               value={threshold}
-              onChange={(event) =>
-                void saveRunSettings({ threshold: Math.max(0, Math.min(1, Number(event.target.value))) })
-              }
+              onRest={(value) => void saveRunSettings({ threshold: value })}
             />
           </label>
         </div>

@@ -114,7 +114,11 @@ export function RunPanel() {
         </label>
         <label>
           <span>{text('run.pack')}</span>
-          <select value={settings.pack} onChange={(event) => save({ pack: event.target.value })}>
+          <select
+            value={settings.pack}
+            title={pack?.title}
+            onChange={(event) => save({ pack: event.target.value })}
+          >
             {!pack?.installed && (
               <option value={settings.pack} disabled>
                 {settings.pack} ({text('run.absent')})
@@ -124,7 +128,7 @@ export function RunPanel() {
               .filter(({ installed }) => installed)
               .map(({ name, title }) => (
                 <option key={name} value={name}>
-                  {title}
+                  {title.split(/[:,]/)[0]}
                 </option>
               ))}
           </select>

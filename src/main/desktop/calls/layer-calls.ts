@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { throwIfCancelled } from '../../../worker/report/problem.ts';
+import { Problem, throwIfCancelled } from '../../../worker/report/problem.ts';
+import { layerPath } from '../../export/layer-writers.ts';
+import { checkTarget } from '../../export/staged-file.ts';
 import { qmlStyle, sldStyle } from '../../export/style.ts';
 import type { ExportJobRequest } from '../../jobs/export-job.ts';
 import type { LayerBounds, LayerPolygon } from '../../project/layer-reader.ts';
 import { storedForm } from '../../project/stored-crs.ts';
 import type { Box } from '../../rpc/base.ts';
-import type { Polygon } from '../../rpc/layers.ts';
+import type { ExportRequest, Polygon } from '../../rpc/layers.ts';
 import { betweenOrThrow, projectBox, projectLine } from '../coordinates.ts';
 import type { Desktop } from '../desktop.ts';
 import { simplifiedInBox, unitsPerMetre } from '../layer-simplification.ts';
@@ -119,6 +121,7 @@ export function layerCalls(desktop: Desktop) {
     export: calls.layers.export.handler(async ({ input }) => {
       desktop.store.polygons.check(input.layer);
       const out = await desktop.allowed.check(input.out);
+      await checkTargets(out, input);
       const { crs, simplify, ...asked } = input;
       const tolerance = simplify * unitsPerMetre(desktop.store.polygons.crs(input.layer));
       // The system is kept as it is now, whatever the project's may be when the job runs.
@@ -148,6 +151,20 @@ export function layerCalls(desktop: Desktop) {
       return { jobId: desktop.jobs.queue.add('difference', input) };
     }),
   };
+}
+
+/** Says at once what the job would find: that folders are closed, or files there already. */
+async function checkTargets(out: string, { formats, overwrite }: ExportRequest): Promise<void> {
+  const there: string[] = [];
+  for (const format of formats) {
+    const target = layerPath(out, format);
+    await checkTarget(target, { overwrite }).catch((error: unknown) => {
+      if (!(error instanceof Problem) || error.code !== 'output/exists') throw error;
+      there.push(target);
+    });
+  }
+  if (there.length > 0)
+    throw new Problem('output/exists', `There already: ${there.join(', ')}`, 'Choose another name.');
 }
 
 function plain({ rings, ...polygon }: LayerPolygon): Polygon {
