@@ -15,7 +15,15 @@ options = dict(format='MEM', width=w, height=h, resampleAlg=request['resampling'
   outputBounds=(t[0], t[3] + h * t[5], t[0] + w * t[1], t[3]), errorThreshold=request['threshold'])
 if request['ignoreNodata']: options['srcNodata'] = 'None'
 if request['crs']: options['dstSRS'] = request['crs']
+if request['splines']: options['tps'] = True
 ds = gdal.Open(request['path'])
+if request['magnitude']:
+    # GDAL blends real and imaginary parts; we blend magnitudes.
+    plain = gdal.GetDriverByName('MEM').Create('', ds.RasterXSize, ds.RasterYSize, ds.RasterCount, gdal.GDT_Float32)
+    plain.SetGeoTransform(ds.GetGeoTransform()); plain.SetProjection(ds.GetProjection())
+    for b in range(ds.RasterCount):
+        plain.GetRasterBand(b + 1).WriteArray(np.abs(ds.GetRasterBand(b + 1).ReadAsArray()).astype('float32'))
+    ds = plain
 out = gdal.Warp('', ds, **options)
 chosen = request['bands'] + [out.RasterCount]
 values = np.stack([out.GetRasterBand(b).ReadAsArray() for b in chosen]).astype('float32')
@@ -30,7 +38,7 @@ export function gdalwarp(
   resampling: 'bilinear' | 'near',
   folder: string,
   bands: readonly number[],
-  options: { threshold?: number; ignoreNodata?: boolean } = {},
+  options: { threshold?: number; ignoreNodata?: boolean; magnitude?: boolean; splines?: boolean } = {},
 ): { planes: Float32Array[]; alpha: Float32Array } {
   const out = join(folder, 'gdalwarp.raw');
   const crs = tile.crs === null ? null : tile.crs.epsg === null ? tile.crs.wkt : `EPSG:${tile.crs.epsg}`;
@@ -48,6 +56,8 @@ export function gdalwarp(
     // Beside a mask GDAL takes nodata band by band, and loses the dark pixels of single bands.
     ignoreNodata: options.ignoreNodata ?? false,
     threshold: options.threshold ?? 0.125,
+    magnitude: options.magnitude ?? false,
+    splines: options.splines ?? false,
   };
   const shape = JSON.parse(
     execFileSync('/usr/bin/python3', ['-c', script], {

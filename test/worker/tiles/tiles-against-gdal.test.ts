@@ -8,7 +8,7 @@ import { drawTile } from '../../../src/worker/tiles/draw-tile.ts';
 import { scenePlace } from '../../../src/worker/tiles/scene-positions.ts';
 import type { TileFrame } from '../../../src/worker/tiles/tile-grid.ts';
 import { TileSource } from '../../../src/worker/tiles/tile-source.ts';
-import { hasGdal } from '../scene/gdal.ts';
+import { gdalRun, hasGdal } from '../scene/gdal.ts';
 import { gdalwarp } from './gdalwarp.ts';
 
 const fixtures = resolve(process.env.LANDSCRIBE_FIXTURES ?? '../shared/fixtures/segearth');
@@ -41,6 +41,10 @@ interface Case {
   scales: number[];
   /** A mask lies in the file beside a nodata value. */
   masked?: boolean;
+  /** Complex samples. */
+  magnitude?: boolean;
+  /** Ground control points on curved ground: GDAL's thin plate splines beside our cells, up to a quarter of a pixel apart. */
+  splines?: boolean;
 }
 
 // gdalwarp widens its kernel by the bounding box of a rotated scene: a blurrier picture where pixels are as large as the
@@ -54,18 +58,46 @@ const cases: Case[] = [
   { path: 'tricky-rasters/rio-cogeo__image_geos.tif', epsg: 4326, scales: [0.5, 1, 3], masked: true },
   { path: 'tricky-rasters/rio-tiler__cog_dateline.tif', epsg: 3857, scales: [0.5, 3, 8] },
   { path: 'tricky-rasters/rio-cogeo__validate__image_external.tif', epsg: 32620, scales: [0.5, 1, 3, 8] },
+  { path: 'south-up.tif', epsg: 3857, scales: [0.5, 1, 3] },
+  // JPEG 2000, and a GeoTIFF whose name says so.
+  { path: 'tricky-rasters/stars__B01.jp2', epsg: 3857, scales: [0.5, 1, 3] },
+  {
+    path: 'tricky-rasters/rio-tiler-history__sentinel-s2-l1c__tiles__19__U__DP__2017__7__29__0__B04.jp2',
+    epsg: 3857,
+    scales: [0.25, 0.5],
+  },
+  // Complex samples, pixels that are neither square nor upright.
+  { path: 'tricky-rasters/solaris__sar_hh.tif', epsg: 32631, scales: [0.5, 1], magnitude: true },
+  { path: 'tricky-rasters/rio-tiler__cog_gcps.tif', epsg: 32643, scales: [0.5, 1], splines: true },
 ];
 
+/** Beside the shared scenes, those made here. */
+const fileOf = (path: string): string => (path === 'south-up.tif' ? join(folder, path) : join(shared, path));
+if (ready) {
+  // Rows from south to north: the one that is shared holds nodata only.
+  gdalRun(
+    `gdal.SetConfigOption('GDAL_PAM_ENABLED', 'NO')
+ds = gdal.Open(sys.argv[1]); t = ds.GetGeoTransform(); w, h = ds.RasterXSize, ds.RasterYSize
+out = gdal.GetDriverByName('GTiff').Create(sys.argv[2], w, h, 3, gdal.GDT_Byte)
+out.SetGeoTransform([t[0], t[1], 0, t[3] + h * t[5], 0, -t[5]]); out.SetProjection(ds.GetProjection())
+for b in range(3): out.GetRasterBand(b + 1).WriteArray(ds.GetRasterBand(b + 1).ReadAsArray()[::-1])`,
+    join(shared, 'scenes/naip_prairie_2010.tif'),
+    join(folder, 'south-up.tif'),
+  );
+}
+
 describe.skipIf(!ready)('tiles beside gdalwarp (needs the shared scenes and python3-gdal)', () => {
-  for (const { path, epsg, scales, masked } of cases) {
+  for (const { path, epsg, scales, masked, magnitude, splines } of cases) {
     test(`${path} in EPSG:${epsg}: mean difference below 2 grey levels, the same pixels transparent`, async () => {
-      const source = await TileSource.open(join(shared, path), { overviewFolder: folder });
+      const source = await TileSource.open(fileOf(path), { overviewFolder: folder });
       const measured = source.header.bands.flatMap((band, index) => (band.role === 'alpha' ? [] : [index]));
       const bands = (measured.length < 3 ? [0, 0, 0] : measured.slice(0, 3)) as [number, number, number];
       for (const scale of scales) {
         const tile = tileAround(source.header.grid, epsg, scale);
-        const truth = gdalwarp(join(shared, path), tile, 'bilinear', folder, bands, {
+        const truth = gdalwarp(fileOf(path), tile, 'bilinear', folder, bands, {
           ignoreNodata: masked ?? false,
+          magnitude: magnitude ?? false,
+          splines: splines ?? false,
         });
         let low = 0;
         let high = 255;
@@ -107,6 +139,20 @@ describe.skipIf(!ready)('tiles beside gdalwarp (needs the shared scenes and pyth
       await source.close();
     });
   }
+
+  test('a raster of nodata alone, rows from south to north, is transparent wherever gdalwarp draws it so', async () => {
+    const path = join(shared, 'tricky-rasters/rio-tiler__inverted_lat.tif');
+    const source = await TileSource.open(path, { overviewFolder: folder });
+    expect(source.header.grid.transform[5]).toBeGreaterThan(0);
+    const tile = tileAround(source.header.grid, 3857, 1);
+    const truth = gdalwarp(path, tile, 'bilinear', folder, [0]);
+    const range = { low: 0, high: 1 };
+    const style = { kind: 'imagery', bands: [0, 0, 0], stretch: [range, range, range], gamma: 1 } as const;
+    const { rgba } = await drawTile(source, tile, style as never);
+    expect(truth.alpha.every((value) => value === 0)).toBe(true);
+    expect(rgba.every((value, at) => at % 4 !== 3 || value === 0)).toBe(true);
+    await source.close();
+  });
 
   for (const [path, epsg, scale, place] of [
     ['scenes/zanzibar_drone_buildings.tif', 32737, 1.3, [150, 1080]],
