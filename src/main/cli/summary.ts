@@ -27,7 +27,7 @@ export function summaryText(summary: SegmentSummary): string {
   return [
     ...rows,
     '',
-    `${made}${duration(seconds * 1000)}${summary.resumed ? ', resumed' : ''}`,
+    `${made}${duration(seconds * 1000)}${summary.resumed ? ', resumed' : ''}, ${summary.precision} on ${summary.provider}`,
     ...outputs.map((file) => `  ${file}`),
   ].join('\n');
 }

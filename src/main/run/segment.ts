@@ -82,6 +82,8 @@ export interface SegmentSummary {
   provider: string;
   lanes: number;
   threadsPerLane: number;
+  /** What the image encoder computed in. */
+  precision: string;
   /** Whether strips of an earlier run were taken over. */
   resumed: boolean;
   notes: string[];
@@ -227,6 +229,7 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
       provider: request.provider,
       ...lanePlan,
       resumed: reply.resumed,
+      precision: pack.manifest.precision,
       notes,
       seconds: Math.round(performance.now() - started) / 1000,
     };
@@ -321,7 +324,12 @@ async function classify(
         window: request.window,
         stride: request.stride,
         scoring: { ...scoring, templates: request.templates },
-        recorded: { provider: request.provider, minArea: request.minArea, simplify: request.simplify },
+        recorded: {
+          provider: request.provider,
+          precision: manifest.precision,
+          minArea: request.minArea,
+          simplify: request.simplify,
+        },
         program,
         version,
         outputs: rastersOf(plan),

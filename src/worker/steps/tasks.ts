@@ -17,6 +17,7 @@ import type { PictureRequest } from './picture-result.ts';
 import type { PreviewRegionReply, PreviewRegionRequest } from './preview-region.ts';
 import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
 import type { SceneShift, ShiftRequest } from './scene-shift.ts';
+import type { RebuildPackRequest } from './rebuild-pack.ts';
 import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
@@ -37,6 +38,7 @@ export interface Tasks {
   buildPack: { request: BuildPackRequest; piece: never; reply: Manifest };
   smokePack: { request: SmokeRequest; piece: never; reply: SmokeReply };
   buildRandomPack: { request: { out: string; overwrite: boolean }; piece: never; reply: Manifest };
+  rebuildPack: { request: RebuildPackRequest; piece: never; reply: Manifest };
   makeDemoScene: {
     request: { folder: string; seed: number; size: number; software: string };
     piece: never;
@@ -105,6 +107,10 @@ const runners: Runners = {
   },
   async smokePack(request, context) {
     const { smokePack } = await import('./smoke-pack.ts');
+  async rebuildPack(request, context) {
+    const { rebuildPack } = await import('./rebuild-pack.ts');
+    return { reply: await rebuildPack(request, context.signal, context.report) };
+  },
     return { reply: await smokePack(request, context.signal, context.report) };
   },
   async buildRandomPack({ out, overwrite }, context) {
