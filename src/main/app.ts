@@ -1,5 +1,6 @@
 import type { BuildPackRequest } from '../worker/steps/build-pack.ts';
 import type { SceneInfo } from '../worker/steps/info.ts';
+import type { RebuildPackRequest } from '../worker/steps/rebuild-pack.ts';
 import type { TrainRequest } from '../worker/steps/train.ts';
 import type { InstallRequest } from './packs/install.ts';
 import type { ListedPack } from './packs/installed.ts';
@@ -23,7 +24,10 @@ export interface Described<Info> {
 export interface App {
   segment(request: SegmentInput, options?: RunOptions): Promise<SegmentSummary>;
   info(scene: string, options?: RunOptions): Promise<Described<SceneInfo>>;
-  packBuild(request: BuildPackRequest, options?: RunOptions): Promise<Described<PackInfo>>;
+  packBuild(
+    request: BuildPackRequest | RebuildPackRequest,
+    options?: RunOptions,
+  ): Promise<Described<PackInfo>>;
   packInfo(folder: string, options?: RunOptions): Promise<Described<PackInfo>>;
   packList(): Promise<Described<ListedPack[]>>;
   packInstall(request: InstallRequest, options: PackInstallOptions): Promise<Described<PackInfo>>;

@@ -11,6 +11,7 @@ const named = z.object({
   layer: z.string().optional(),
   name: z.string().optional(),
   out: z.string().optional(),
+  precision: z.string().optional(),
 });
 
 /** The jobs of the open project as the screens see them. */
@@ -108,14 +109,14 @@ export class JobFeed {
 }
 
 function titleOf(kind: string, request: unknown): string {
-  const { layer, name, out } = named.safeParse(request).data ?? {};
+  const { layer, name, out, precision } = named.safeParse(request).data ?? {};
   switch (kind) {
     case 'segment':
       return layer ?? 'Run';
     case 'export':
       return `Export ${layer ?? ''}${out ? ` to ${out}` : ''}`.trim();
     case 'install':
-      return `Install ${name ?? 'pack'}`;
+      return `Install ${name ?? 'pack'}${precision && precision !== 'float32' ? `, ${precision}` : ''}`;
     case 'difference':
       return name ?? 'Difference';
     default:

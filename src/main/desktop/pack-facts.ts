@@ -82,6 +82,6 @@ function installedFacts(manifest: Manifest) {
     modalities: ['optical' as const, ...(manifest.encoders.sar ? ['sar' as const] : [])],
     upsampler: manifest.upsampler ? kinds[manifest.upsampler.kind] : null,
     finestResolution: manifest.finestResolution,
-    precision: manifest.storage,
+    precision: manifest.precision,
   };
 }

@@ -1,10 +1,15 @@
 import * as z from 'zod';
+import { precisions } from '../../worker/pack/precision.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import type { Home } from '../packs/home.ts';
 import { installPack } from '../packs/install.ts';
 import type { JobRunner } from './job-queue.ts';
 
-const request = z.object({ name: z.string(), from: z.string().nullable() });
+const request = z.object({
+  name: z.string(),
+  from: z.string().nullable(),
+  precision: z.enum(precisions).default('float32'),
+});
 export type InstallJobRequest = z.output<typeof request>;
 
 /** Downloads, converts and tries out a published pack whose licences the user has accepted; resumes its downloads. */
@@ -13,13 +18,14 @@ export function installJob(home: Home, onInstalled: () => void): JobRunner {
     const parsed = request.safeParse(input);
     if (!parsed.success)
       throw new Problem('job/invalid', `Job ${id} cannot be read.`, 'Remove it and install again.');
-    const { name, from } = parsed.data;
+    const { name, from, precision } = parsed.data;
     const folder = await installPack(
       {
         name,
         from,
         mirror: null,
         upsampler: null,
+        precision,
         overwrite: false,
         keepDownloads: false,
       },

@@ -1,5 +1,6 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Precision } from '../../worker/pack/precision.ts';
 import { Problem, throwIfCancelled } from '../../worker/report/problem.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { type Home, homeOf } from './home.ts';
@@ -23,6 +24,8 @@ export interface InstallRequest {
   mirror: string | null;
   /** Entry of another upsampler, `none`, or null for the pack's own. */
   upsampler: string | null;
+  /** What the image encoder computes in; default: float32. Others are installed as `NAME-PRECISION`. */
+  precision?: Precision;
   overwrite: boolean;
   /** Leaves the downloaded files where they are, for other packs. */
   keepDownloads: boolean;
@@ -53,12 +56,14 @@ export async function installPack(request: InstallRequest, options: InstallOptio
       `There are ${Object.keys(registry.packs).join(', ')}.`,
     );
   }
-  const target = path.join(home.packs, request.name);
+  const { precision = 'float32' } = request;
+  const name = precision === 'float32' ? request.name : `${request.name}-${precision}`;
+  const target = path.join(home.packs, name);
   const there = await stat(target).catch(() => null);
   if (there && !request.overwrite) {
     throw new Problem(
       'pack/installed',
-      `Pack ${request.name} is installed already in ${target}.`,
+      `Pack ${name} is installed already in ${target}.`,
       'Use it with --pack, or install it anew with --overwrite.',
     );
   }
@@ -85,11 +90,11 @@ export async function installPack(request: InstallRequest, options: InstallOptio
     const staging = await mkdtemp(path.join(home.packs, stagingPrefix));
     try {
       await chmod(staging, 0o755);
-      const built = path.join(staging, request.name);
-      const smoke = await convert(request.name, registry, pack, parts, files, built, options);
+      const built = path.join(staging, name);
+      const smoke = await convert(name, precision, registry, pack, parts, files, built, options);
       const receipt: Receipt = {
-        name: request.name,
-        title: pack.title,
+        name,
+        title: precision === 'float32' ? pack.title : `${pack.title}, ${precision}`,
         installed: new Date().toISOString(),
         settings: pack.settings,
         files: roles.flatMap((role) => {
@@ -193,6 +198,7 @@ export function sizeText({ bytes, megabytes }: PublishedFile): string {
 
 async function convert(
   name: string,
+  precision: Precision,
   registry: Registry,
   pack: PublishedPack,
   parts: Parts,
@@ -211,6 +217,7 @@ async function convert(
         vocabulary: files.vocabulary!.path,
         out,
         name,
+        precision,
         activation: pack.activation,
         normalisation: pack.normalisation,
         sar: pack.modality === 'sar',

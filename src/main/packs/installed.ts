@@ -71,15 +71,26 @@ export async function listPacks(home: Home = homeOf(), given?: Registry): Promis
   });
   for (const name of here) {
     if (Object.hasOwn(registry.packs, name)) continue;
+    const folder = path.join(home.packs, name);
     listed.push({
       name,
-      title: 'not in the registry',
-      folder: folderOf(name),
+      title: (await titleIn(folder)) ?? 'not in the registry',
+      folder,
       megabytes: null,
       licences: null,
     });
   }
   return listed;
+}
+
+/** What an installed pack is called by its receipt; null where it has none that can be read. */
+async function titleIn(folder: string): Promise<string | null> {
+  const text = await readFile(path.join(folder, receiptFile), 'utf8').catch(() => null);
+  try {
+    return text === null ? null : parseReceipt(text, folder).title;
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -25,7 +25,14 @@ export const packs = {
   list: call.output(z.array(pack)),
   /** Queues download, conversion and smoke test. `from`: a folder with the files already downloaded. */
   install: call
-    .input(z.object({ name: z.string(), from: path.nullable(), acceptLicences: z.literal(true) }))
+    .input(
+      z.object({
+        name: z.string(),
+        from: path.nullable(),
+        precision: z.enum(['float32', 'float16', 'int8']).default('float32'),
+        acceptLicences: z.literal(true),
+      }),
+    )
     .output(z.object({ jobId: id })),
   verify: call
     .input(z.object({ name: z.string() }))

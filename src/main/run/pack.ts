@@ -1,6 +1,8 @@
 import type { Manifest } from '../../worker/pack/manifest.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
+import type { Precision } from '../../worker/pack/precision.ts';
 import type { BuildPackRequest } from '../../worker/steps/build-pack.ts';
+import type { RebuildPackRequest } from '../../worker/steps/rebuild-pack.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { packFolder } from '../packs/home.ts';
 import { type InstallRequest, installPack } from '../packs/install.ts';
@@ -16,14 +18,17 @@ export interface PackInfo extends Omit<Manifest, 'files'> {
   bytes: number;
 }
 
-/** Builds a pack in a thread of its own. */
+/** Builds a pack in a thread of its own, from checkpoint files or from a pack's weights. */
 export async function buildPackInThread(
-  request: BuildPackRequest,
+  request: BuildPackRequest | RebuildPackRequest,
   { signal, onProgress }: RunOptions = {},
 ): Promise<{ info: PackInfo; text: string }> {
   const thread = new EngineThread('pack');
   try {
-    await thread.run('buildPack', request, { signal, onProgress });
+    if ('pack' in request) {
+      const pack = await packFolder(request.pack);
+      await thread.run('rebuildPack', { ...request, pack }, { signal, onProgress });
+    } else await thread.run('buildPack', request, { signal, onProgress });
   } finally {
     await thread.close();
   }
@@ -95,6 +100,12 @@ export async function runPackRemove(name: string): Promise<{ info: { folder: str
   return { info: { folder }, text: `${folder} is removed.` };
 }
 
+const precisionText: Record<Precision, string> = {
+  float32: 'float32',
+  float16: 'float16, meant for graphics cards',
+  int8: 'int8 products in the image encoder, for processors',
+};
+
 function packText(info: PackInfo): string {
   const { vision, text, embedding } = info.geometry;
   const upsamplers = { jbu_one: 'SimFeatUp', jbu_stack: 'FeatUp' };
@@ -115,7 +126,8 @@ function packText(info: PackInfo): string {
     ],
     ['upsampler', info.upsampler ? upsamplers[info.upsampler.kind] : 'none'],
     ['SAR', info.encoders.sar ? 'yes' : 'no'],
-    ['weights', info.storage],
+    ['precision', precisionText[info.precision]],
+    ['weights', info.precision === 'int8' ? `int8 and ${info.storage}` : info.storage],
     ['finest', `${info.finestResolution} m per working pixel by default`],
     ['size', `${(info.bytes / 1e6).toFixed(1)} MB in ${info.files} files, all whole`],
     ['checksum', info.checksum],

@@ -21,9 +21,16 @@ export class WindowEncoder {
     this.#session = session;
   }
 
-  /** Throws `pack/no-sar` and `pack/no-variant` for what the pack has not. */
+  /** Throws `pack/no-sar` and `pack/no-variant` for what the pack has not, `pack/precision` off the processor. */
   static async open(pack: Pack, settings: EncoderSettings, options: SessionOptions): Promise<WindowEncoder> {
-    const { encoders, geometry, name } = pack.manifest;
+    const { encoders, geometry, name, precision } = pack.manifest;
+    if (precision === 'int8' && options.provider !== 'cpu') {
+      throw new Problem(
+        'pack/precision',
+        `Pack ${name} computes in int8, which only the processor does.`,
+        'Use --provider cpu, or a float16 pack.',
+      );
+    }
     const encoder = encoders[settings.modality];
     if (!encoder) {
       throw new Problem('pack/no-sar', `Pack ${name} has no SAR encoder.`, 'Use a pack that has one.');

@@ -21,8 +21,9 @@ import { inferGeometry } from '../weights/geometry.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { halfGraph } from './half-graph.ts';
 import { int8Graph } from './int8-graph.ts';
-import { type Manifest, manifestFile, type Precision, packVersion } from './manifest.ts';
+import { type Manifest, manifestFile, packVersion } from './manifest.ts';
 import { fileDigest } from './open-pack.ts';
+import type { Precision } from './precision.ts';
 import { WeightsWriter } from './weights-writer.ts';
 
 /** CLIP's input statistics, of colours from 0 to 255 (OpenAI; used by every published checkpoint). */

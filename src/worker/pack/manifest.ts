@@ -1,12 +1,10 @@
 import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
+import { precisions } from './precision.ts';
 
 /** Raised when a reader of the old form would misread the new one. */
 export const packVersion = 1;
 export const manifestFile = 'manifest.json';
-
-export const precisions = ['float32', 'float16', 'int8'] as const;
-export type Precision = (typeof precisions)[number];
 
 const whole = z.int().min(1).max(1_000_000);
 /** A file of the pack: a plain name, so that nothing outside the folder can be meant. */

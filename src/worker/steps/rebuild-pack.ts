@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type { AttentionName } from '../net/attention.ts';
 import { writePack } from '../pack/build-pack.ts';
-import type { Manifest, Precision } from '../pack/manifest.ts';
+import type { Manifest } from '../pack/manifest.ts';
 import { openPack, verifyPack } from '../pack/open-pack.ts';
 import { openPackWeights, type PackWeights } from '../pack/pack-weights.ts';
+import type { Precision } from '../pack/precision.ts';
 import type { ReportProgress } from '../report/progress.ts';
 
 export interface RebuildPackRequest {

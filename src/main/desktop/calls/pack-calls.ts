@@ -9,7 +9,9 @@ export function packCalls(desktop: Desktop) {
     install: calls.packs.install.handler(async ({ input }) => {
       const from = input.from === null ? null : await desktop.allowed.check(input.from);
       await desktop.ensureProject();
-      return { jobId: desktop.jobs.queue.add('install', { name: input.name, from }) };
+      return {
+        jobId: desktop.jobs.queue.add('install', { name: input.name, from, precision: input.precision }),
+      };
     }),
     verify: calls.packs.verify.handler(async ({ input, signal }) =>
       verifyInstalled(await folderOfPack(input.name, desktop.home), { signal }),
