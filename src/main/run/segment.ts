@@ -80,10 +80,10 @@ export interface SegmentSummary {
   polygons: number | null;
   windows: number;
   provider: string;
-  lanes: number;
-  threadsPerLane: number;
   /** What the image encoder computed in. */
   precision: string;
+  lanes: number;
+  threadsPerLane: number;
   /** Whether strips of an earlier run were taken over. */
   resumed: boolean;
   notes: string[];
@@ -227,9 +227,9 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
       polygons: polygons === null ? null : polygons.count,
       windows: reply.windows,
       provider: request.provider,
+      precision: pack.manifest.precision,
       ...lanePlan,
       resumed: reply.resumed,
-      precision: pack.manifest.precision,
       notes,
       seconds: Math.round(performance.now() - started) / 1000,
     };

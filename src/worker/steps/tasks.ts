@@ -16,8 +16,8 @@ import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { PreviewRegionReply, PreviewRegionRequest } from './preview-region.ts';
 import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
-import type { SceneShift, ShiftRequest } from './scene-shift.ts';
 import type { RebuildPackRequest } from './rebuild-pack.ts';
+import type { SceneShift, ShiftRequest } from './scene-shift.ts';
 import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
 import type { TaskContext, TaskReply } from './task-context.ts';
@@ -36,9 +36,9 @@ export interface Tasks {
   merge: { request: MergeRequest; piece: never; reply: number[] };
   trace: { request: TraceRequest; piece: FeatureBatch; reply: number };
   buildPack: { request: BuildPackRequest; piece: never; reply: Manifest };
+  rebuildPack: { request: RebuildPackRequest; piece: never; reply: Manifest };
   smokePack: { request: SmokeRequest; piece: never; reply: SmokeReply };
   buildRandomPack: { request: { out: string; overwrite: boolean }; piece: never; reply: Manifest };
-  rebuildPack: { request: RebuildPackRequest; piece: never; reply: Manifest };
   makeDemoScene: {
     request: { folder: string; seed: number; size: number; software: string };
     piece: never;
@@ -101,16 +101,16 @@ const runners: Runners = {
     const { traceMap } = await import('./trace-map.ts');
     return { reply: await traceMap(request, context) };
   },
+  async rebuildPack(request, context) {
+    const { rebuildPack } = await import('./rebuild-pack.ts');
+    return { reply: await rebuildPack(request, context.signal, context.report) };
+  },
   async buildPack(request, context) {
     const { buildPack } = await import('./build-pack.ts');
     return { reply: await buildPack(request, context.signal, context.report) };
   },
   async smokePack(request, context) {
     const { smokePack } = await import('./smoke-pack.ts');
-  async rebuildPack(request, context) {
-    const { rebuildPack } = await import('./rebuild-pack.ts');
-    return { reply: await rebuildPack(request, context.signal, context.report) };
-  },
     return { reply: await smokePack(request, context.signal, context.report) };
   },
   async buildRandomPack({ out, overwrite }, context) {
