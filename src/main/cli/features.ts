@@ -20,6 +20,7 @@ import {
 interface EncodeOptions extends EncodingOptionValues {
   out?: string;
   precision: 'compact' | 'exact';
+  coordinates: boolean;
   limit: number;
   threads: number;
   memory: number;
@@ -41,6 +42,10 @@ export function encodeCommand(door: Console): Command {
         .choices(['compact', 'exact'])
         .default('compact'),
     )
+    .option(
+      '--no-coordinates',
+      'store windows only: prompts run the upsampler and give a little more exact results, many times slower',
+    )
     .option('--limit <size>', 'bytes that the features may take, such as 20GB', memorySize, 50e9)
     .option('--json', 'print one JSON object on standard output, and no progress');
   machineOptions(encodingOptions(command));
@@ -56,6 +61,8 @@ export function encodeCommand(door: Console): Command {
           pack,
           out: options.out ?? `${path.parse(scene).name}.features`,
           precision: options.precision,
+          // Exact features are stored to be exact.
+          coordinates: options.coordinates && options.precision === 'compact',
           limit: options.limit,
           provider: options.provider,
           threads: options.threads,
@@ -83,14 +90,24 @@ export function promptCommand(door: Console): Command {
   promptOptions(command);
   extentOption(command.optionsGroup('How to look:'));
   labellingOptions(command);
+  command.addOption(
+    new Option(
+      '--from <what>',
+      'coordinates of the pixels, where they are stored: many times faster; windows: through the upsampler again, as exact as they are stored',
+    )
+      .choices(['coordinates', 'windows'])
+      .default('coordinates'),
+  );
   resultOptions(command);
   machineOptions(command);
-  return command.action(async (folder: string, options: RunOptionValues) => {
-    const settings = await runSettings(options);
-    const { runPrompt } = await import('../run/features.ts');
-    const out = options.out ?? `${path.basename(folder).replace(/\.features$/, '')}.classes`;
-    await showRun(door, options.json ?? false, (watch) => runPrompt(folder, { ...settings, out }, watch));
-  });
+  return command.action(
+    async (folder: string, options: RunOptionValues & { from: 'coordinates' | 'windows' }) => {
+      const settings = { ...(await runSettings(options)), from: options.from };
+      const { runPrompt } = await import('../run/features.ts');
+      const out = options.out ?? `${path.basename(folder).replace(/\.features$/, '')}.classes`;
+      await showRun(door, options.json ?? false, (watch) => runPrompt(folder, { ...settings, out }, watch));
+    },
+  );
 }
 
 /** What is stored, and how to be rid of it. */
@@ -104,11 +121,11 @@ export function featuresCommand(door: Console): Command {
         .option('--json', 'print one JSON object instead of text')
         .action(async (folder: string, options: { json?: boolean }) => {
           const { features } = await import('../run/features.ts');
-          const { header, finished, bytes } = await features(folder);
+          const { header, finished, bytes, coordinates } = await features(folder);
           door.print(
             options.json
-              ? JSON.stringify({ folder, ...header, finished, bytes })
-              : `${header.scene}\npack ${header.pack}, windows of ${header.identity.window} every ${header.identity.stride} pixels, ${header.precision.kind}\n${finished} of ${header.windows} windows, ${(bytes / 1e6).toFixed(1)} MB`,
+              ? JSON.stringify({ folder, ...header, finished, bytes, coordinates })
+              : `${header.scene}\npack ${header.pack}, windows of ${header.identity.window} every ${header.identity.stride} pixels, ${header.precision.kind}\n${finished} of ${header.windows} windows, ${coordinates === 0 ? 'no coordinates' : `coordinates of ${Math.floor(100 * coordinates)} % of the pixels`}, ${(bytes / 1e6).toFixed(1)} MB`,
           );
         }),
     )

@@ -1,12 +1,13 @@
 import path from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { describeFeatures, type FeatureHeader, removeFeatures } from '../../worker/features/feature-store.ts';
 import type { AttentionName } from '../../worker/net/attention.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import type { EncodeReply } from '../../worker/steps/encode-scene.ts';
+import type { LaneWork } from '../../worker/steps/lane.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
-import { Lanes } from '../engine/lanes.ts';
+import { Lanes, type LanesRequest } from '../engine/lanes.ts';
 import { packFolder } from '../packs/home.ts';
 import { planLanes } from './lanes.ts';
 import {
@@ -40,6 +41,8 @@ export interface EncodeInput
   > {
   /** Folder of the store. */
   out: string;
+  /** Whether coordinates of all pixels are stored too, so that prompts need neither upsampler nor picture. */
+  coordinates: boolean;
   /** `compact`: at most four bytes a working pixel. `exact`: the floats themselves. */
   precision: 'compact' | 'exact';
   /** Bytes that the store may take. */
@@ -47,6 +50,8 @@ export interface EncodeInput
 }
 
 export interface EncodeSummary extends EncodeReply {
+  /** Directions and rounding of the coordinates; null where none were asked for. */
+  coordinates: { rank: number; step: number } | null;
   scene: string;
   pack: string;
   folder: string;
@@ -59,7 +64,7 @@ export interface EncodeSummary extends EncodeReply {
 
 /** Encodes a scene once, so that any words can be asked later without the encoder. Throws `Problem`. */
 export async function runEncode(
-  { out, precision, limit, ...input }: EncodeInput,
+  { out, precision, coordinates, limit, ...input }: EncodeInput,
   { signal, onProgress, onNote }: RunOptions = {},
 ): Promise<EncodeSummary> {
   const started = performance.now();
@@ -79,74 +84,127 @@ export async function runEncode(
   );
   const { manifest } = pack;
   const folder = path.resolve(out);
-  const channels = Array.from({ length: lanePlan.lanes }, () => new MessageChannel());
-  const ports = channels.map(({ port1 }) => port1);
   const thread = new EngineThread('encode');
-  const lanes = new Lanes();
-  const failing = new AbortController();
   try {
     const preparation = await thread.run('planRadarPreparation', request, { signal });
     const scoring = scoringOf(request, pack, preparation.modality);
     for (const text of preparationNotes(preparation, scoring, pack)) onNote?.(text);
-    const { modality, attention, lastLayers } = scoring;
+    const { modality, attention, lastLayers, upsample } = scoring;
     const encoder = { modality, attention, lastLayers };
-    lanes.start(
-      {
-        words: [],
-        templates: 'imagenet',
-        lane: {
-          pack: request.pack,
-          session: { provider: request.provider, threads: lanePlan.threadsPerLane },
+    const common = {
+      scene: path.resolve(request.scene),
+      pack: {
+        name: manifest.name,
+        checksum: pack.checksum,
+        finestResolution: manifest.finestResolution,
+        mean: manifest.normalisation.mean,
+        deviation: manifest.normalisation.deviation,
+      },
+      packFolder: request.pack,
+      bands: request.bands,
+      resolution: request.resolution,
+      radar: preparation.recipe,
+      window: request.window,
+      stride: request.stride,
+      folder,
+      cacheBytes: memory.cacheBytes,
+    };
+    const session = { provider: request.provider, threads: lanePlan.threadsPerLane };
+    const lane = { pack: request.pack, session };
+    const reply = await withLanes(lanePlan.lanes, lane, signal, (lanes, ports, stop) => {
+      lanes({ kind: 'encode', settings: encoder });
+      return thread.run(
+        'encodeScene',
+        {
+          ...common,
+          embedding: manifest.geometry.embedding,
+          encoder,
+          precision,
+          bytesPerPixel: coordinates ? besideCoordinates : bytesPerPixel,
+          limitBytes: limit,
+          lanes: ports,
         },
-        work: () => ({ kind: 'encode', settings: encoder }),
-      },
-      channels.map(({ port2 }) => port2),
-      undefined,
-      () => {},
-      (problem) => failing.abort(problem),
-    );
-    const reply = await thread.run(
-      'encodeScene',
-      {
-        scene: path.resolve(request.scene),
-        pack: {
-          name: manifest.name,
-          checksum: pack.checksum,
-          finestResolution: manifest.finestResolution,
-          mean: manifest.normalisation.mean,
-          deviation: manifest.normalisation.deviation,
-        },
-        packFolder: request.pack,
-        embedding: manifest.geometry.embedding,
-        encoder,
-        bands: request.bands,
-        resolution: request.resolution,
-        radar: preparation.recipe,
-        window: request.window,
-        stride: request.stride,
-        folder,
-        precision,
-        limitBytes: limit,
-        cacheBytes: memory.cacheBytes,
-        lanes: ports,
-      },
-      {
-        signal: signal ? AbortSignal.any([signal, failing.signal]) : failing.signal,
-        transfer: ports,
-        onProgress,
-        onNote,
-      },
-    );
+        { signal: stop, transfer: ports, onProgress, onNote },
+      );
+    });
+    const placed = coordinates
+      ? await withLanes(lanePlan.lanes, lane, signal, (lanes, ports, stop) =>
+          thread.run(
+            'encodeCoordinates',
+            {
+              ...common,
+              upsample,
+              session: { provider: request.provider, threads: request.threads },
+              bytesPerPixel: precision === 'compact' ? bytesPerPixel : null,
+              limitBytes: Math.max(0, limit - reply.bytes),
+              memoryBytes: memory.stitchBytes,
+              lanes: ports,
+            },
+            {
+              signal: stop,
+              transfer: ports,
+              onProgress,
+              onNote,
+              onPiece: ({ directions, stored }) =>
+                lanes({
+                  kind: 'label',
+                  embeddings: directions,
+                  settings: { lambda: 0, upsample },
+                  ...stored,
+                }),
+            },
+          ),
+        )
+      : null;
+    const bytes = reply.bytes + (placed?.bytes ?? 0);
     return {
       ...reply,
+      bytes,
+      resumed: reply.resumed || (placed?.resumed ?? false),
+      coordinates: placed && { rank: placed.rank, step: placed.step },
       scene: request.scene,
       pack: manifest.name,
       folder,
-      bytesPerPixel: reply.bytes / reply.pixels,
+      bytesPerPixel: bytes / reply.pixels,
       provider: request.provider,
       ...lanePlan,
       seconds: Math.round(performance.now() - started) / 1000,
     };
+  } finally {
+    await thread.close();
+  }
+}
+
+/** Bytes a working pixel that a compact store keeps within, and those of them that windows may take beside coordinates. */
+const bytesPerPixel = 4;
+const besideCoordinates = 1.5;
+
+/**
+ * Runs `work` beside lanes: it starts them with what they shall do, behind the ports given. A lane's own failure outranks
+ * what `work` sees of it.
+ */
+async function withLanes<Reply>(
+  count: number,
+  lane: LanesRequest['lane'],
+  signal: AbortSignal | undefined,
+  work: (start: (work: LaneWork) => void, ports: MessagePort[], stop: AbortSignal) => Promise<Reply>,
+): Promise<Reply> {
+  const channels = Array.from({ length: count }, () => new MessageChannel());
+  const lanes = new Lanes();
+  const failing = new AbortController();
+  try {
+    return await work(
+      (task) =>
+        lanes.start(
+          { words: [], templates: 'imagenet', lane, work: () => task },
+          channels.map(({ port2 }) => port2),
+          undefined,
+          () => {},
+          (problem) => failing.abort(problem),
+        ),
+      channels.map(({ port1 }) => port1),
+      signal ? AbortSignal.any([signal, failing.signal]) : failing.signal,
+    );
   } catch (error) {
     throw failing.signal.aborted ? failing.signal.reason : error;
   } finally {
@@ -155,7 +213,6 @@ export async function runEncode(
       port1.close();
       port2.close();
     }
-    await thread.close();
   }
 }
 
@@ -208,6 +265,8 @@ export interface StoredFeatures {
   /** Windows that are stored. */
   finished: number;
   bytes: number;
+  /** Share of the scene whose pixels have coordinates. */
+  coordinates: number;
 }
 
 /** What a folder of features says of itself. Throws `features/none`. */

@@ -72,6 +72,8 @@ export const segmentRequest = z.strictObject({
   background: name.nullable().default(null),
   /** Folder of stored features to label instead of encoding; its settings must be these. */
   features: z.string().min(1).nullable().default(null),
+  /** Of stored features: `coordinates` of the pixels where there are any, else `windows` through the upsampler. */
+  from: z.enum(['coordinates', 'windows']).default('coordinates'),
   provider: z.enum(providers).default('cpu'),
   threads: z.int().min(1).max(1024).default(availableParallelism()),
   /** Bytes. */

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
+import { hasCoordinates } from '../../worker/features/coordinate-store.ts';
 import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
 import type { RadarRecipe } from '../../worker/prep/sar/recipe.ts';
@@ -11,6 +12,7 @@ import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
 import { stackedFiles } from '../../worker/scene/band-stack.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
+import { coordinateLabeller } from '../../worker/steps/coordinate-labeller.ts';
 import { unpackFeatures } from '../../worker/steps/feature-batch.ts';
 import type { Modality, RadarPreparation } from '../../worker/steps/radar-preparation.ts';
 import { type PicturePart, reducedGrid } from '../../worker/steps/reduce-strip.ts';
@@ -303,6 +305,18 @@ async function classify(
   };
   const { manifest } = pack;
   try {
+    const { lambda, upsample } = scoring;
+    const known =
+      request.features !== null &&
+      request.from === 'coordinates' &&
+      (await hasCoordinates(request.features, coordinateLabeller(upsample)));
+    const embeddings = known
+      ? await conductor.run(
+          'embed',
+          { pack: request.pack, words, templates: request.templates, threads: request.threads },
+          { signal, onProgress },
+        )
+      : null;
     return await conductor.run(
       'conduct',
       {
@@ -338,6 +352,7 @@ async function classify(
         memoryBytes: memory.stitchBytes,
         pictureSide: picture?.longestSide ?? null,
         features: request.features,
+        coordinates: embeddings && { embeddings, lambda, upsample },
         lanes: ports,
       },
       {

@@ -6,9 +6,12 @@ import { damagedStore } from './record-log.ts';
 
 /**
  * Blocks of coordinates as records: uint32 CRC of the rest, then a deflated body. The body: one byte, whether a mask
- * follows; the mask, one byte a pixel; one byte a direction (0: all levels are zero; 1: one byte a pixel; 2: two, low
- * bytes and high bytes apart); the levels. A level is stored as what a prediction from its neighbours above and to the
- * left leaves (the median predictor of LOCO-I, Weinberger, Seroussi and Sapiro 2000), folded to a number ≥ 0.
+ * follows; the mask, one byte a pixel; one byte a direction, the bits of its levels (0: all are zero); the levels, a
+ * direction after the other. A level is stored as what a prediction from its neighbours above and to the left leaves (the
+ * median predictor of LOCO-I, Weinberger, Seroussi and Sapiro 2000), folded to a number ≥ 0: 16 bits as low bytes and
+ * high bytes apart; 8 bits; or 4 or 2 bits, several a byte from the lowest bits up, where the largest number stands for
+ * itself and more, and the bytes that follow say how much more for each in turn. Codes of less than a byte let deflate
+ * spend less than a bit on a level, which most levels are worth.
  */
 
 const deflate = promisify<Buffer, { level: number; strategy: number }, Buffer>(deflateRaw);
@@ -33,18 +36,15 @@ export async function encodeBlock({
     body.set(valid, at);
     at += pixels;
   }
-  const kinds = at;
+  const bits = at;
   at += rank;
   const rest = new Uint16Array(pixels);
   for (let k = 0; k < rank; k++) {
     const largest = takeApart(levels, k, rank, width, height, rest);
     if (largest === 0) continue;
-    body[kinds + k] = largest > 255 ? 2 : 1;
-    for (let i = 0; i < pixels; i++) body[at + i] = rest[i]! & 255;
-    at += pixels;
-    if (largest <= 255) continue;
-    for (let i = 0; i < pixels; i++) body[at + i] = rest[i]! >> 8;
-    at += pixels;
+    const size = bitsFor(rest, largest);
+    body[bits + k] = size;
+    at = pack(rest, size, body, at);
   }
   const packed = await deflate(body.subarray(0, at), { level: 6, strategy: constants.Z_FILTERED });
   const record = Buffer.alloc(4 + packed.length);
@@ -72,25 +72,78 @@ export async function decodeBlock(
     throw damagedStore(store);
   }
   const masked = body[0] === 1;
-  const kinds = 1 + (masked ? pixels : 0);
-  let at = kinds + rank;
+  const bits = 1 + (masked ? pixels : 0);
+  let at = bits + rank;
   if (body.length < at) throw damagedStore(store);
-  let length = at;
-  for (let k = 0; k < rank; k++) {
-    if (body[kinds + k]! > 2) throw damagedStore(store);
-    length += body[kinds + k]! * pixels;
-  }
-  if (body.length !== length) throw damagedStore(store);
   const valid = new Uint8Array(pixels).fill(1);
   if (masked) for (let i = 0; i < pixels; i++) valid[i] = body[1 + i] === 0 ? 0 : 1;
   const levels = new Int16Array(pixels * rank);
+  const rest = new Uint16Array(pixels);
   for (let k = 0; k < rank; k++) {
-    const kind = body[kinds + k]!;
-    if (kind === 0) continue;
-    putTogether(body, at, kind === 2 ? at + pixels : -1, levels, k, rank, width, height);
-    at += kind * pixels;
+    const size = body[bits + k]!;
+    if (size === 0) continue;
+    at = unpack(body, at, size, rest);
+    if (at < 0) throw damagedStore(store);
+    putTogether(rest, levels, k, rank, width, height);
   }
+  if (at !== body.length) throw damagedStore(store);
   return { basis, width, height, levels, valid };
+}
+
+/** Bits a level: fewer than eight where few levels need more. */
+function bitsFor(rest: Uint16Array, largest: number): number {
+  let beyondTwo = 0;
+  let beyondFour = 0;
+  for (let i = 0; i < rest.length; i++) {
+    if (rest[i]! >= 3) beyondTwo++;
+    if (rest[i]! >= 15) beyondFour++;
+  }
+  if (largest - 3 <= 255 && beyondTwo <= 0.1 * rest.length) return 2;
+  if (largest - 15 <= 255 && beyondFour <= 0.03 * rest.length) return 4;
+  return largest <= 255 ? 8 : 16;
+}
+
+/** Writes numbers of so many bits from `at` on; returns where they end. */
+function pack(rest: Uint16Array, bits: number, body: Uint8Array, at: number): number {
+  const count = rest.length;
+  if (bits >= 8) {
+    for (let i = 0; i < count; i++) body[at + i] = rest[i]! & 255;
+    if (bits === 16) for (let i = 0; i < count; i++) body[at + count + i] = rest[i]! >> 8;
+    return at + (bits / 8) * count;
+  }
+  const most = (1 << bits) - 1;
+  const inByte = 8 / bits;
+  let beyond = at + Math.ceil(count / inByte);
+  for (let i = 0; i < count; i++) {
+    const value = rest[i]!;
+    const code = value < most ? value : most;
+    body[at + Math.floor(i / inByte)]! |= code << ((i % inByte) * bits);
+    if (code === most) body[beyond++] = value - most;
+  }
+  return beyond;
+}
+
+/** Reads numbers of so many bits from `at` on; returns where they end, -1 where there are not so many. */
+function unpack(body: Uint8Array, at: number, bits: number, rest: Uint16Array): number {
+  const count = rest.length;
+  if (bits === 8 || bits === 16) {
+    const end = at + (bits / 8) * count;
+    if (end > body.length) return -1;
+    if (bits === 8) rest.set(body.subarray(at, end));
+    else for (let i = 0; i < count; i++) rest[i] = body[at + i]! | (body[at + count + i]! << 8);
+    return end;
+  }
+  if (bits !== 2 && bits !== 4) return -1;
+  const most = (1 << bits) - 1;
+  const shift = bits === 2 ? 2 : 1;
+  const within = bits === 2 ? 3 : 1;
+  let beyond = at + Math.ceil((count * bits) / 8);
+  if (beyond > body.length) return -1;
+  for (let i = 0; i < count; i++) {
+    const code = (body[at + (i >> shift)]! >> ((i & within) * bits)) & most;
+    rest[i] = code === most ? most + body[beyond++]! : code;
+  }
+  return beyond <= body.length ? beyond : -1;
 }
 
 /** What prediction leaves of a direction's levels, folded, into `rest`; returns the largest. */
@@ -121,9 +174,7 @@ function takeApart(
 }
 
 function putTogether(
-  body: Uint8Array,
-  low: number,
-  high: number,
+  rest: Uint16Array,
   levels: Int16Array,
   k: number,
   rank: number,
@@ -138,8 +189,7 @@ function putTogether(
     for (let x = 0; x < width; x++) {
       const up = row > 0 ? levels[above + x]! : left;
       if (x === 0 || row === 0) corner = up;
-      const i = row * width + x;
-      const folded = high < 0 ? body[low + i]! : body[low + i]! | (body[high + i]! << 8);
+      const folded = rest[row * width + x]!;
       const difference = (folded >>> 1) ^ -(folded & 1);
       left = ((predict(left, up, corner) + difference) << 16) >> 16;
       levels[start + x] = left;

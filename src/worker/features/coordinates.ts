@@ -33,17 +33,20 @@ export class CoordinateRounder {
     this.#centre = Float64Array.from({ length: rank }, (_, k) => dot(directions, k * size, mean, 0, size));
   }
 
-  /** `products` `[rank, width]` and `valid` `[width]` become row `row` of `into`. */
-  round(products: Float32Array, valid: Uint8Array, into: Coordinates, row: number): void {
+  /**
+   * Row `row` of `into` from the columns from `column` on of `products` `[rank, row width]` and `valid` `[row width]`.
+   */
+  round(products: Float32Array, valid: Uint8Array, column: number, into: Coordinates, row: number): void {
     const { rank, step } = this.#basis;
     const { width, levels } = into;
-    into.valid.set(valid.subarray(0, width), row * width);
+    const own = valid.subarray(column, column + width);
+    into.valid.set(own, row * width);
     for (let k = 0; k < rank; k++) {
       const to = (row * rank + k) * width;
-      const from = k * width;
+      const from = k * valid.length + column;
       const centre = this.#centre[k]!;
       for (let x = 0; x < width; x++) {
-        if (valid[x] === 0) continue;
+        if (own[x] === 0) continue;
         const level = Math.round((products[from + x]! - centre) / step);
         levels[to + x] = level > 32767 ? 32767 : level < -32767 ? -32767 : level;
       }

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
 import { asProblem } from '../report/problem-record.ts';
 import type { Basis } from './basis.ts';
+import { describeCoordinates, removeCoordinates } from './coordinate-store.ts';
 import { damagedStore, entriesIn, RecordReader, RecordWriter } from './record-log.ts';
 import { type Precision, WindowCodec } from './window-codec.ts';
 
@@ -50,10 +51,13 @@ function recordFiles(folder: string) {
   return { records: path.join(folder, recordFile), index: path.join(folder, indexFile), store: folder };
 }
 
-/** What a store of features says of itself, without opening it for reading. Null where there is none. */
+/**
+ * What a store of features says of itself, without opening it for reading; `coordinates` is the share of the scene that
+ * has them. Null where there is none.
+ */
 export async function describeFeatures(
   folder: string,
-): Promise<{ header: FeatureHeader; finished: number; bytes: number } | null> {
+): Promise<{ header: FeatureHeader; finished: number; bytes: number; coordinates: number } | null> {
   let text: string;
   try {
     text = await readFile(path.join(folder, headerFile), 'utf8');
@@ -65,7 +69,13 @@ export async function describeFeatures(
   let bytes = 0;
   for (const name of [headerFile, basisFile, recordFile, indexFile])
     bytes += await sizeOf(path.join(folder, name));
-  return { header: parsed, finished: Math.min(parsed.windows, entriesIn(index)), bytes };
+  const coordinates = await describeCoordinates(folder);
+  return {
+    header: parsed,
+    finished: Math.min(parsed.windows, entriesIn(index)),
+    bytes: bytes + (coordinates?.bytes ?? 0),
+    coordinates: coordinates ? coordinates.finished / coordinates.blocks : 0,
+  };
 }
 
 /** Removes a store and nothing else: a folder that holds no features is refused. */
@@ -76,6 +86,7 @@ export async function removeFeatures(folder: string): Promise<void> {
     // Without its header nothing takes the rest for a store.
     for (const name of [headerFile, indexFile, recordFile, basisFile])
       await rm(path.join(folder, name), { force: true });
+    await removeCoordinates(folder);
     // Files of others stay, and the folder with them.
     await rmdir(folder).catch(() => {});
   } catch (error) {
@@ -237,6 +248,11 @@ export class FeatureReader {
     if (!Number.isInteger(window) || window < 0 || window >= this.header.windows)
       throw new RangeError(`there is no window ${window}`);
     return this.#log.record(window);
+  }
+
+  /** Bytes of the windows. */
+  size(): Promise<{ bytes: number }> {
+    return this.#log.size();
   }
 
   close(): Promise<void> {

@@ -141,6 +141,10 @@ export class RecordReader {
     return bytes;
   }
 
+  async size(): Promise<{ bytes: number }> {
+    return { bytes: (await this.#records.stat()).size + (await this.#index.stat()).size };
+  }
+
   async close(): Promise<void> {
     await this.#records.close();
     await this.#index.close();

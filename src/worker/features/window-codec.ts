@@ -43,14 +43,19 @@ export class WindowCodec {
     return record;
   }
 
+  /** The class token of a record, `[embedding]`, without taking the rest apart. Throws as `decode`. */
+  classToken(record: Uint8Array, path: string): Float32Array {
+    const view = this.#checked(record, path);
+    return Float32Array.from({ length: this.embedding }, (_, i) => view.readFloatLE(8 + i * 4));
+  }
+
   /**
    * The window of a record; `path` names the file in problems.
    * Throws `features/damaged` for a record whose checksum or size is wrong.
    */
   decode(record: Uint8Array, path: string): EncodedWindow {
     const size = this.embedding;
-    const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-    if (view.length < 8 + size * 4 || view.readUInt32LE(0) !== crc32(view.subarray(4))) throw damaged(path);
+    const view = this.#checked(record, path);
     const rows = view.readUInt16LE(4);
     const columns = view.readUInt16LE(6);
     const count = rows * columns;
@@ -74,6 +79,13 @@ export class WindowCodec {
     const tokens = restore(packed, count, this.precision.basis, this.precision.step);
     if (tokens === null) throw damaged(path);
     return { rows, columns, tokens, cls };
+  }
+
+  #checked(record: Uint8Array, path: string): Buffer {
+    const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+    if (view.length < 8 + this.embedding * 4 || view.readUInt32LE(0) !== crc32(view.subarray(4)))
+      throw damaged(path);
+    return view;
   }
 }
 

@@ -1,23 +1,27 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import { decisionRule } from '../classmap/decide.ts';
+import { CoordinateReader } from '../features/coordinate-store.ts';
 import { FeatureReader } from '../features/feature-store.ts';
+import { damagedStore } from '../features/record-log.ts';
 import type { Precision } from '../features/window-codec.ts';
 import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import type { Extent } from '../raster/extent.ts';
 import type { Window } from '../raster/grid.ts';
-import { Problem } from '../report/problem.ts';
 import type { SceneHeader } from '../scene/scene.ts';
 import { planWindows, windowNumber } from '../tile/plan.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
+import { coordinateLabeller } from './coordinate-labeller.ts';
+import { CoordinateRows } from './coordinate-rows.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
 import { openRunScene, runWindow } from './radar-preparation.ts';
 import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
 import { RemoteScorer } from './remote-lane.ts';
-import { type FinishedStrip, type SegmentSceneResult, segmentScene } from './segment.ts';
+import { type FinishedStrip, type RowSource, type SegmentSceneResult, segmentScene } from './segment.ts';
 import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
+import { checkPixels } from './stored-pixels.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** What the conductor needs to know of a pack. */
@@ -59,6 +63,11 @@ export interface ConductRequest {
   pictureSide: number | null;
   /** Folder of stored features that take the encoder's place; null: windows are encoded. */
   features: string | null;
+  /**
+   * Labels from the stored features' coordinates, without lanes: word embeddings `[words, embedding]`, normalised. Null:
+   * windows are labelled.
+   */
+  coordinates: { embeddings: Float32Array; lambda: number; upsample: boolean } | null;
   /** One end of each lane's channel; the other ends' threads need not run before `lanes-wanted`. */
   lanes: MessagePort[];
 }
@@ -84,6 +93,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   const { scene } = opened;
   const lanes: RemoteScorer[] = [];
   let features: FeatureReader | null = null;
+  let coordinates: CoordinateReader | null = null;
   try {
     const { header } = scene;
     const region = runWindow(opened, request.extent);
@@ -115,6 +125,13 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       checkPixels(features, { bands, stretch, grid: workingGrid, radar: request.radar });
     }
     const plan = planWindows(workingGrid.width, workingGrid.height, request.window, request.stride);
+    let rows: RowSource | null = null;
+    if (features && request.coordinates) {
+      const { embeddings, lambda, upsample } = request.coordinates;
+      coordinates = await CoordinateReader.open(features.folder, coordinateLabeller(upsample));
+      if (coordinates === null) throw damagedStore(features.folder);
+      rows = new CoordinateRows(features, coordinates, plan, embeddings, lambda);
+    }
     const provenance: Provenance = {
       program: request.program,
       version: request.version,
@@ -160,6 +177,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       working,
       normalise: normaliserOf(pack),
       scorers,
+      ...(rows && { rows }),
       window: request.window,
       stride: request.stride,
       extent: request.extent === null ? null : region,
@@ -171,6 +189,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         stretch,
         level: working.level,
         ...(request.radar && { radar: request.radar }),
+        ...(coordinates && { coordinates: { rank: coordinates.header.rank, step: coordinates.header.step } }),
       },
       outputs: request.outputs,
       resume: request.resume,
@@ -181,6 +200,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     return { ...result, header, workingResolution: workingGrid.resolution };
   } finally {
     for (const lane of lanes) lane.close();
+    await coordinates?.close();
     await features?.close();
     await opened.close();
   }
@@ -196,36 +216,4 @@ function teller(region: Window, longest: number, context: TaskContext) {
     const piece: ConductPiece = { kind: 'strip', part };
     await context.emit(piece, [part.classes.buffer, part.confidence.buffer]).catch(() => {});
   };
-}
-
-/** Throws where the stored windows were not made of the pixels that this run reads. */
-function checkPixels(
-  { header, folder }: FeatureReader,
-  {
-    bands,
-    stretch,
-    grid,
-    radar,
-  }: {
-    bands: number[];
-    stretch: unknown;
-    radar: unknown;
-    grid: { width: number; height: number; scale: number };
-  },
-): void {
-  const { pixels } = header.identity;
-  const now = {
-    bands: bands.map((band) => band + 1),
-    grid: { width: grid.width, height: grid.height, scale: grid.scale },
-    stretch,
-    radar,
-  };
-  for (const [key, value] of Object.entries(now)) {
-    if (JSON.stringify(pixels[key] ?? null) === JSON.stringify(value)) continue;
-    throw new Problem(
-      'features/settings',
-      `${folder} was encoded with another ${key === 'grid' ? 'working resolution' : key === 'radar' ? 'radar recipe' : key}.`,
-      'Prompt with the settings it was encoded with, or encode again.',
-    );
-  }
 }

@@ -30,6 +30,8 @@ export interface EncodeRequest {
   stride: number;
   folder: string;
   precision: Precision['kind'];
+  /** Bytes a working pixel that compact windows keep within. */
+  bytesPerPixel: number;
   /** Bytes that the store may take. */
   limitBytes: number;
   cacheBytes: number;
@@ -49,8 +51,6 @@ export interface EncodeReply {
   step: number | null;
 }
 
-/** Bytes a working pixel that a compact store keeps within. */
-const bytesPerPixel = 4;
 /** Of the coordinates' root mean square: what a prompt cannot tell from the exact floats but on a pixel in thousands. */
 const finestStep = 0.02;
 const sampleWindows = 24;
@@ -119,7 +119,7 @@ export async function encodeScene(request: EncodeRequest, context: TaskContext):
         for await (const { answer } of workInOrder(some, prepare, work(), lanes.length + 1, signal)) {
           if (answer !== null) sample.push(answer);
         }
-        return compactPrecision(sample, request.embedding, (bytesPerPixel * pixels) / windows);
+        return compactPrecision(sample, request.embedding, (request.bytesPerPixel * pixels) / windows);
       },
       limitBytes: request.limitBytes,
     });

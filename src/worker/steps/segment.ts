@@ -34,6 +34,24 @@ export interface WorkingSource {
   read(window: Window, signal?: AbortSignal): Promise<{ pixels: Float32Array; valid: Uint8Array }>;
 }
 
+/** Rows of mean scores, from top to bottom. */
+export interface RowSource {
+  /** Number of query words. */
+  readonly words: number;
+  /** Rows of scores that it holds at once, in the measure of `[words, width]` floats; default: a window's. */
+  readonly rowsHeld?: number;
+  /**
+   * Working rows `first` to `end` of `width` working columns from `column` on, one after the other into `means`
+   * `[words, width]` and `valid` `[width]`, which the caller uses up before it asks for the next.
+   */
+  read(
+    part: { column: number; width: number; first: number; end: number },
+    means: Float32Array,
+    valid: Uint8Array,
+    signal?: AbortSignal,
+  ): AsyncIterable<number>;
+}
+
 export interface SegmentSceneRequest {
   scene: Pick<Scene, 'header' | 'read'>;
   /** Scene bands whose nodata counts, 0-based. */
@@ -45,6 +63,8 @@ export interface SegmentSceneRequest {
   normalise(pixels: Float32Array, valid: Uint8Array): Float32Array;
   /** One per lane; all score alike. */
   scorers: readonly WindowScorer[];
+  /** Mean scores that are known without windows; takes the scorers' place. */
+  rows?: RowSource;
   /** Working pixels; 0: the whole scene as one window. */
   window: number;
   stride: number;
@@ -173,7 +193,7 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
       'Check --extent against landscribe info.',
     );
   }
-  for (const scorer of request.scorers) {
+  for (const scorer of request.rows ? [request.rows] : request.scorers) {
     if (scorer.words !== words) throw new RangeError(`a scorer has ${scorer.words} words, the rule ${words}`);
   }
   const plan = planWindows(workingGrid.width, workingGrid.height, request.window, request.stride);
@@ -247,19 +267,20 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
           index === 0 ? (stripsDone % stripsPerPanel) * run.state.stripRows : 0,
         ),
       );
+    // With rows at hand windows are not worked on, but a row of theirs is passed all the same.
     let done = total - works.reduce((sum, { windows }) => sum + windows, 0);
-    const onWindow = (): void => {
-      done++;
+    const onWindows = (count: number): void => {
+      done += count;
       request.report?.({ phase: 'segmenting', done, total, unit: 'windows' });
     };
-    request.report?.({ phase: 'segmenting', done, total, unit: 'windows' });
+    onWindows(0);
     const onStrip = (counts: [number, number][]): void => {
       stripsDone++;
       for (const [id, pixels] of counts) classPixels[id] = classPixels[id]! + pixels;
     };
-    const buffers = panelBuffers(plan, rule.wordClasses.length, region, run, works);
+    const buffers = panelBuffers(plan, words, region, run, works, request.rows !== undefined);
     for (const work of works) {
-      await segmentPanel(request, plan, region, run, work, buffers, memory.windowsAhead, onWindow, onStrip);
+      await segmentPanel(request, plan, region, run, work, buffers, memory.windowsAhead, onWindows, onStrip);
     }
     throwIfCancelled(signal);
     const context: MapContext = {
@@ -301,7 +322,12 @@ function planMemory(
   // A quarter for windows in flight, but never fewer than the lanes need; the rest for the sums.
   const windowsAhead = Math.max(lanes, Math.min(2 * lanes + 1, Math.floor(bytes / 4 / windowBytes)));
   const left = bytes - windowsAhead * windowBytes;
-  const affordable = panelColumns(left, words, plan.rows.window, request.workingGrid.scale);
+  const affordable = panelColumns(
+    left,
+    words,
+    request.rows?.rowsHeld ?? plan.rows.window,
+    request.workingGrid.scale,
+  );
   if (left <= 0 || affordable < Math.min(tileSize, request.scene.header.grid.width)) {
     const needed = windowsAhead * windowBytes + tileSize * plan.rows.window * (words * 4 + 1);
     throw new Problem(
@@ -315,7 +341,8 @@ function planMemory(
 
 /** What panels use one after the other: one panel's garbage beside the next one's sums would take twice the memory. */
 interface PanelBuffers {
-  sums: AccumulatorStorage;
+  /** Null where rows come from elsewhere. */
+  sums: AccumulatorStorage | null;
   filling: StripRows;
   spare: StripRows;
 }
@@ -326,6 +353,7 @@ function panelBuffers(
   region: Window,
   run: OpenedRun,
   works: readonly PanelWork[],
+  known: boolean,
 ): PanelBuffers {
   const widest = Math.max(0, ...works.map(({ columns }) => columns.end - columns.start));
   const pixels =
@@ -334,7 +362,8 @@ function panelBuffers(
     classes: run.classMap.layout.sampleType === 'uint16' ? new Uint16Array(pixels) : new Uint8Array(pixels),
     confidence: new Uint8Array(pixels),
   });
-  return { sums: accumulatorStorage(plan, words, widest), filling: rows(), spare: rows() };
+  const sums = known ? null : accumulatorStorage(plan, words, widest);
+  return { sums, filling: rows(), spare: rows() };
 }
 
 async function segmentPanel(
@@ -345,7 +374,7 @@ async function segmentPanel(
   work: PanelWork,
   buffers: PanelBuffers,
   windowsAhead: number,
-  onWindow: () => void,
+  onWindows: (count: number) => void,
   onStrip: (counts: [number, number][]) => void,
 ): Promise<void> {
   const { signal, rule } = request;
@@ -353,7 +382,8 @@ async function segmentPanel(
   const { panel, columns, rows } = work;
   const words = rule.wordClasses.length;
   const inputWidth = columns.end - columns.start;
-  const sums = new ScoreAccumulator(plan, words, columns.start, inputWidth, rows.start, buffers.sums);
+  const sums =
+    buffers.sums && new ScoreAccumulator(plan, words, columns.start, inputWidth, rows.start, buffers.sums);
   const inputMeans = new Float32Array(words * inputWidth);
   const inputValid = new Uint8Array(inputWidth);
   const native = scale === 1;
@@ -377,29 +407,44 @@ async function segmentPanel(
   const strip = new StripBuffer(request, region, run, panel, work.firstRow, buffers, onStrip);
   let line = 0;
 
+  /** Turns the row of means at hand into output rows. */
+  const use = async (row: number): Promise<void> => {
+    if (interpolator === null) {
+      await strip.add(decider, outputMeans, outputValid);
+      return;
+    }
+    interpolator.push(row, inputMeans, inputValid);
+    while (line < lines.index.length) {
+      const before = lines.index[line]!;
+      const share = lines.fraction[line]!;
+      if ((share > 0 ? before + 1 : before) > row) break;
+      interpolator.interpolate(before, share, outputMeans, outputValid);
+      await strip.add(decider, outputMeans, outputValid);
+      line++;
+    }
+  };
+
   /** Turns rows that are complete into output rows. */
   const drain = async (until: number): Promise<void> => {
-    while (sums.row < until) {
-      const row = sums.row;
-      if (interpolator === null) {
-        sums.take(inputMeans, inputValid);
-        await strip.add(decider, outputMeans, outputValid);
-        continue;
-      }
-      if (line === lines.index.length || row < lines.index[line]!) {
+    while (sums !== null && sums.row < until) {
+      const { row } = sums;
+      if (interpolator !== null && (line === lines.index.length || row < lines.index[line]!)) {
         sums.drop();
         continue;
       }
       sums.take(inputMeans, inputValid);
-      interpolator.push(row, inputMeans, inputValid);
-      while (line < lines.index.length) {
-        const before = lines.index[line]!;
-        const share = lines.fraction[line]!;
-        if ((share > 0 ? before + 1 : before) > row) break;
-        interpolator.interpolate(before, share, outputMeans, outputValid);
-        await strip.add(decider, outputMeans, outputValid);
-        line++;
-      }
+      await use(row);
+    }
+  };
+
+  const passRows = async (source: RowSource): Promise<void> => {
+    const part = { column: columns.start, width: inputWidth, first: rows.start, end: rows.end };
+    let passed = 0;
+    for await (const row of source.read(part, inputMeans, inputValid, signal)) {
+      await use(row);
+      const until = Math.round(((row + 1 - rows.start) / (rows.end - rows.start)) * work.windows);
+      if (until > passed) onWindows(until - passed);
+      passed = until;
     }
   };
 
@@ -415,8 +460,9 @@ async function segmentPanel(
   let windowRow = work.selection.firstRow;
   let inRow = 0;
   try {
+    if (request.rows) await passRows(request.rows);
     for await (const { window, answer: scores, valid } of workInOrder(
-      windowsOf(plan, work),
+      request.rows ? [] : windowsOf(plan, work),
       prepare,
       workers,
       windowsAhead,
@@ -426,9 +472,9 @@ async function segmentPanel(
         if (scores.length !== words * window.width * window.height) {
           throw new RangeError(`a scorer returned ${scores.length} values for ${words} words`);
         }
-        sums.add(window, scores, valid);
+        sums?.add(window, scores, valid);
       }
-      onWindow();
+      onWindows(1);
       if (++inRow < perRow) continue;
       inRow = 0;
       windowRow++;

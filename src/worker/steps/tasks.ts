@@ -6,6 +6,7 @@ import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
 import type { BuildPackRequest } from './build-pack.ts';
 import type { CompareMapsRequest } from './compare-maps.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
+import type { CoordinatesPiece, CoordinatesReply, CoordinatesRequest } from './encode-coordinates.ts';
 import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
@@ -31,6 +32,7 @@ export interface Tasks {
   sceneShift: { request: ShiftRequest; piece: never; reply: SceneShift };
   mapDifference: { request: MapDifferenceRequest; piece: never; reply: MapDifference };
   encodeScene: { request: EncodeRequest; piece: never; reply: EncodeReply };
+  encodeCoordinates: { request: CoordinatesRequest; piece: CoordinatesPiece; reply: CoordinatesReply };
   embed: { request: EmbedRequest; piece: never; reply: Float32Array };
   lane: { request: LaneRequest; piece: never; reply: number };
   merge: { request: MergeRequest; piece: never; reply: number[] };
@@ -83,6 +85,10 @@ const runners: Runners = {
   async encodeScene(request, context) {
     const { encodeScene } = await import('./encode-scene.ts');
     return { reply: await encodeScene(request, context) };
+  },
+  async encodeCoordinates(request, context) {
+    const { encodeCoordinates } = await import('./encode-coordinates.ts');
+    return { reply: await encodeCoordinates(request, context) };
   },
   async embed(request, context) {
     const { embed } = await import('./lane.ts');

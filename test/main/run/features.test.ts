@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -28,6 +28,12 @@ async function drawScene(file: string): Promise<void> {
   await sharp(Buffer.from(picture)).png().toFile(file);
 }
 
+function agreement(labels: ArrayLike<number>, direct: ArrayLike<number>): number {
+  let same = 0;
+  for (let i = 0; i < direct.length; i++) if (labels[i] === direct[i]) same++;
+  return same / direct.length;
+}
+
 async function labels(out: string): Promise<ArrayLike<number>> {
   return (await readLabelImage(at(out))).values;
 }
@@ -36,8 +42,16 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'landscribe-test-'));
   scene = at('scene.png');
   await drawScene(scene);
-  await runEncode({ scene, ...encoding, out: at('exact.features'), precision: 'exact' });
-  await runEncode({ scene, ...encoding, out: at('compact.features'), precision: 'compact' });
+  const windows = { scene, ...encoding, coordinates: false };
+  await runEncode({ ...windows, out: at('exact.features'), precision: 'exact' });
+  await runEncode({ ...windows, out: at('compact.features'), precision: 'compact' });
+  await runEncode({
+    scene,
+    ...encoding,
+    out: at('placed.features'),
+    precision: 'compact',
+    coordinates: true,
+  });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -51,58 +65,131 @@ describe('prompting what was encoded', () => {
       const direct = await labels('direct.tif');
       expect(new Set(Array.from(direct)).size).toBeGreaterThan(1);
       expect(await labels('exact.tif')).toEqual(direct);
-      const compact = await labels('compact.tif');
-      let same = 0;
-      for (let i = 0; i < direct.length; i++) if (compact[i] === direct[i]) same++;
-      expect(same / direct.length).toBeGreaterThanOrEqual(0.999);
+      expect(agreement(await labels('compact.tif'), direct)).toBeGreaterThanOrEqual(0.999);
     }
+  });
+
+  it('gives nearly all of them from coordinates alone, each about as sure, with any lambda', async () => {
+    for (const settings of [{}, { lambda: 0 }, { lambda: -1 }]) {
+      const classes = parseClasses('grass, meadow; lake; road');
+      const run = { classes, overwrite: true, ...machine, ...settings };
+      await runSegment({ scene, pack: starterPack, out: at('direct.tif'), ...run });
+      await runPrompt(at('placed.features'), { out: at('placed.tif'), ...run });
+      const direct = await labels('direct.tif');
+      expect(new Set(Array.from(direct)).size).toBeGreaterThan(1);
+      const name = JSON.stringify(settings);
+      expect(agreement(await labels('placed.tif'), direct), name).toBeGreaterThanOrEqual(0.998);
+      const sure = await labels('direct.confidence.tif');
+      const placed = await labels('placed.confidence.tif');
+      let worst = 0;
+      let sum = 0;
+      for (let i = 0; i < sure.length; i++) {
+        const difference = Math.abs(placed[i]! - sure[i]!);
+        worst = Math.max(worst, difference);
+        sum += difference;
+      }
+      // In 1/255: the worst pixel lies on an edge.
+      expect(worst, name).toBeLessThanOrEqual(10);
+      expect(sum / sure.length, name).toBeLessThan(0.5);
+    }
+  });
+
+  it('takes the windows again where it is asked to, or where another upsampler made the coordinates', async () => {
+    const run = { classes: parseClasses('grass; lake; road'), overwrite: true, ...machine };
+    await runPrompt(at('compact.features'), { out: at('compact.tif'), ...run });
+    await runPrompt(at('placed.features'), { out: at('placed.tif'), ...run, from: 'windows' });
+    const windows = await labels('compact.tif');
+    expect(await labels('placed.tif')).toEqual(windows);
+    await runPrompt(at('compact.features'), { out: at('compact.tif'), ...run, upsampler: 'none' });
+    await runPrompt(at('placed.features'), { out: at('placed.tif'), ...run, upsampler: 'none' });
+    expect(await labels('placed.tif')).toEqual(await labels('compact.tif'));
+    expect(await labels('placed.tif')).not.toEqual(windows);
   });
 
   it('takes a part with the pixels of the whole', async () => {
     const classes = parseClasses('water; building; cropland');
     const run = { classes, overwrite: true, ...machine };
-    await runPrompt(at('compact.features'), { out: at('whole.tif'), ...run });
-    await runPrompt(at('compact.features'), {
-      out: at('part.tif'),
-      ...run,
-      extent: { unit: 'pixels', box: [150, 90, 100, 80] },
-    });
-    const whole = await labels('whole.tif');
-    const part = await labels('part.tif');
-    const cut = Array.from(
-      { length: part.length },
-      (_, i) => whole[(90 + Math.floor(i / 100)) * 420 + 150 + (i % 100)],
-    );
-    expect(Array.from(part)).toEqual(cut);
+    for (const store of ['compact.features', 'placed.features']) {
+      await runPrompt(at(store), { out: at('whole.tif'), ...run });
+      await runPrompt(at(store), {
+        out: at('part.tif'),
+        ...run,
+        extent: { unit: 'pixels', box: [150, 90, 120, 80] },
+      });
+      const whole = await labels('whole.tif');
+      const part = await labels('part.tif');
+      const cut = Array.from(
+        { length: part.length },
+        (_, i) => whole[(90 + Math.floor(i / 120)) * 420 + 150 + (i % 120)],
+      );
+      expect(Array.from(part), store).toEqual(cut);
+    }
   });
 
   it('goes on after a cancelled encoding and ends with the same bytes', async () => {
-    const stop = new AbortController();
     const out = at('again.features');
-    await expect(
-      runEncode(
-        { scene, ...encoding, out, precision: 'compact' },
-        {
+    const asked = { scene, ...encoding, out, precision: 'compact', coordinates: true } as const;
+    for (const [wanted, count] of [
+      ['encoding', 2],
+      ['placing features', 4],
+    ] as const) {
+      const stop = new AbortController();
+      await expect(
+        runEncode(asked, {
           signal: stop.signal,
           onProgress: ({ phase, done }) => {
-            if (phase === 'encoding' && done >= 2) stop.abort(new Cancelled());
+            if (phase === wanted && done >= count) stop.abort(new Cancelled());
           },
-        },
-      ),
-    ).rejects.toMatchObject({ code: 'cancelled' });
-    const summary = await runEncode({ scene, ...encoding, out, precision: 'compact' });
+        }),
+      ).rejects.toMatchObject({ code: 'cancelled' });
+    }
+    const before = (await readFile(path.join(out, 'coordinates.bin'))).length;
+    expect(before).toBeGreaterThan(0);
+    const summary = await runEncode(asked);
     expect(summary.resumed).toBe(true);
-    for (const file of ['windows.bin', 'index.bin', 'basis.f32']) {
-      expect(await readFile(path.join(out, file))).toEqual(
-        await readFile(path.join(at('compact.features'), file)),
+    for (const file of [
+      'windows.bin',
+      'index.bin',
+      'basis.f32',
+      'coordinates.bin',
+      'coordinates-index.bin',
+      'pixel-basis.f32',
+    ]) {
+      expect(await readFile(path.join(out, file)), file).toEqual(
+        await readFile(path.join(at('placed.features'), file)),
       );
     }
+    expect(before).toBeLessThan((await readFile(path.join(out, 'coordinates.bin'))).length);
+  });
+
+  it('refuses coordinates with a changed byte, and those that would pass the limit', async () => {
+    const out = at('damaged.features');
+    await cp(at('placed.features'), out, { recursive: true });
+    const file = path.join(out, 'coordinates.bin');
+    const bytes = await readFile(file);
+    bytes[bytes.length >> 1]! ^= 4;
+    await writeFile(file, bytes);
+    const run = { classes: parseClasses('water; road'), out: at('damaged.tif'), overwrite: true, ...machine };
+    await expect(runPrompt(out, run)).rejects.toMatchObject({ code: 'features/damaged' });
+    for (const name of ['coordinates.json', 'coordinates.bin']) await rm(path.join(out, name));
+    const limit = (await readFile(path.join(out, 'windows.bin'))).length + 4000;
+    await expect(
+      runEncode({ scene, ...encoding, out, precision: 'compact', coordinates: true, limit }),
+    ).rejects.toMatchObject({ code: 'features/limit' });
+    // The windows are still good.
+    await runPrompt(out, run);
   });
 
   it('refuses a scene that has changed since', async () => {
     const other = at('other.png');
     await drawScene(other);
-    await runEncode({ scene: other, ...encoding, out: at('other.features'), precision: 'compact' });
+    await runEncode({
+      scene: other,
+      ...encoding,
+      out: at('other.features'),
+      precision: 'compact',
+      coordinates: false,
+    });
     await sharp({ create: { width: 420, height: 300, channels: 3, background: '#888' } })
       .png()
       .toFile(other);

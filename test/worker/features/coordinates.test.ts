@@ -66,7 +66,7 @@ function coordinatesOf(
         products[k * width + x] = sum;
       }
     }
-    rounder.round(products, valid.subarray(row * width, (row + 1) * width), coordinates, row);
+    rounder.round(products, valid.subarray(row * width, (row + 1) * width), 0, coordinates, row);
   }
   return coordinates;
 }
@@ -171,6 +171,9 @@ describe('blocks of coordinates', () => {
         13,
         (k) => [0, Math.round(next() * 100), Math.round(next() * 32767), next() < 0 ? -32767 : 32767][k]!,
       ),
+      // Few levels need more bits than the others.
+      block(41, 9, (k, i) => (i % 37 === k ? 50 * k : i % 2)),
+      block(40, 9, (k, i) => (i % 50 === 0 ? 90 : (i + k) % 5)),
       block(12, 7, (k, i) => Math.round(200 * Math.sin(i / 9 + k)), 40),
     ];
     for (const before of cases) {

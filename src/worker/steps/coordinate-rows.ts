@@ -1,0 +1,149 @@
+import { blockHeight, blockWidth, type CoordinateReader } from '../features/coordinate-store.ts';
+import { CoordinateProjector, type Coordinates } from '../features/coordinates.ts';
+import type { FeatureReader } from '../features/feature-store.ts';
+import { throwIfCancelled } from '../report/problem.ts';
+import { selectWindows, type WindowPlan } from '../tile/plan.ts';
+import { GlobalScores, globalScoresOf } from './global-scores.ts';
+import type { RowSource } from './segment.ts';
+
+/** Blocks that are taken apart while others are compared. */
+const ahead = 8;
+
+/** Mean scores of a stored scene by its coordinates: no encoder, no upsampler, no picture. */
+export class CoordinateRows implements RowSource {
+  readonly words: number;
+  readonly #features: FeatureReader;
+  readonly #coordinates: CoordinateReader;
+  readonly #plan: WindowPlan;
+  readonly #embeddings: Float32Array;
+  readonly #lambda: number;
+  readonly #projector: CoordinateProjector;
+
+  /** @param embeddings normalised word embeddings `[words, embedding]` */
+  constructor(
+    features: FeatureReader,
+    coordinates: CoordinateReader,
+    plan: WindowPlan,
+    embeddings: Float32Array,
+    lambda: number,
+  ) {
+    this.#features = features;
+    this.#coordinates = coordinates;
+    this.#plan = plan;
+    this.#embeddings = embeddings;
+    this.#lambda = lambda;
+    this.#projector = new CoordinateProjector(coordinates.basis, embeddings);
+    this.words = this.#projector.words;
+  }
+
+  async *read(
+    { column, width, first, end }: { column: number; width: number; first: number; end: number },
+    means: Float32Array,
+    valid: Uint8Array,
+    signal?: AbortSignal,
+  ): AsyncGenerator<number> {
+    const firstBlock = Math.floor(column / blockWidth);
+    const lastBlock = Math.floor((column + width - 1) / blockWidth);
+    const lastRow = Math.floor((end - 1) / blockHeight);
+    const wanted: { column: number; row: number }[] = [];
+    for (let row = Math.floor(first / blockHeight); row <= lastRow; row++)
+      for (let block = firstBlock; block <= lastBlock; block++) wanted.push({ column: block, row });
+    const queue: Promise<Coordinates | null>[] = [];
+    let next = 0;
+    const fill = () => {
+      for (; queue.length < ahead + (lastBlock - firstBlock) && next < wanted.length; next++) {
+        const block = this.#coordinates.block(wanted[next]!.column, wanted[next]!.row);
+        block.catch(() => {});
+        queue.push(block);
+      }
+    };
+    const scores = new Map<number, Float32Array>();
+    const global =
+      this.#lambda === 0
+        ? null
+        : new GlobalScores(
+            this.#plan,
+            column,
+            width,
+            this.words,
+            (windowColumn, windowRow) =>
+              scores.get(windowRow * this.#plan.columns.count + windowColumn) ?? null,
+          );
+    try {
+      for (let blockRow = Math.floor(first / blockHeight); blockRow <= lastRow; blockRow++) {
+        throwIfCancelled(signal);
+        const top = Math.max(first, blockRow * blockHeight);
+        const bottom = Math.min(end, (blockRow + 1) * blockHeight);
+        if (global) await this.#loadScores(scores, { column, width, row: top, height: bottom - top });
+        const blocks: (Coordinates | null)[] = [];
+        for (let block = firstBlock; block <= lastBlock; block++) {
+          fill();
+          blocks.push(await queue.shift()!);
+        }
+        fill();
+        for (let row = top; row < bottom; row++) {
+          this.#row(blocks, firstBlock, row - blockRow * blockHeight, column, width, means, valid);
+          global?.add(row, means);
+          yield row;
+        }
+      }
+    } finally {
+      await Promise.allSettled(queue);
+    }
+  }
+
+  #row(
+    blocks: readonly (Coordinates | null)[],
+    firstBlock: number,
+    row: number,
+    column: number,
+    width: number,
+    means: Float32Array,
+    valid: Uint8Array,
+  ): void {
+    const { rank } = this.#coordinates.basis;
+    blocks.forEach((block, i) => {
+      const left = (firstBlock + i) * blockWidth;
+      const from = Math.max(column, left);
+      const count = Math.min(column + width, left + blockWidth) - from;
+      const to = from - column;
+      if (block === null) {
+        valid.fill(0, to, to + count);
+        for (let word = 0; word < this.words; word++)
+          means.fill(0, word * width + to, word * width + to + count);
+        return;
+      }
+      const skipped = from - left;
+      valid.set(block.valid.subarray(row * block.width + skipped, row * block.width + skipped + count), to);
+      this.#projector.project(
+        block.levels,
+        row * rank * block.width + skipped,
+        block.width,
+        count,
+        means,
+        to,
+        width,
+      );
+    });
+  }
+
+  /** Scores of the class tokens of the windows that touch a part; those of windows above it go. */
+  async #loadScores(
+    scores: Map<number, Float32Array>,
+    part: { column: number; width: number; row: number; height: number },
+  ): Promise<void> {
+    const { firstColumn, endColumn, firstRow, endRow } = selectWindows(this.#plan, part);
+    const { count } = this.#plan.columns;
+    for (const number of scores.keys()) if (number < firstRow * count) scores.delete(number);
+    for (let row = firstRow; row < endRow; row++) {
+      for (let column = firstColumn; column < endColumn; column++) {
+        const number = row * count + column;
+        if (scores.has(number)) continue;
+        const record = await this.#features.record(number);
+        if (record === null) continue;
+        const cls = this.#features.codec.classToken(record, this.#features.folder);
+        scores.set(number, globalScoresOf(cls, this.#embeddings, this.#lambda));
+      }
+    }
+  }
+}

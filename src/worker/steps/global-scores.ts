@@ -1,0 +1,86 @@
+import { selectWindows, type WindowPlan } from '../tile/plan.ts';
+
+/**
+ * λ·cls·words (global bias alleviation) averaged over the windows that cover a pixel, as the mean over windows of their
+ * scores contains it. It is the same for all pixels of equal windows, so a row is made once for all rows alike.
+ */
+export class GlobalScores {
+  readonly #plan: WindowPlan;
+  readonly #words: number;
+  readonly #scoresOf: (windowColumn: number, windowRow: number) => Float32Array | null;
+  /** Columns from `start` on have the same windows, up to the next run. */
+  readonly #runs: { start: number; end: number; firstColumn: number; endColumn: number }[];
+  readonly #width: number;
+  #rowsOf = '';
+  #row = new Float32Array(0);
+
+  /** `scoresOf` gives `[words]` for a window of the plan, null for one without measurements. */
+  constructor(
+    plan: WindowPlan,
+    column: number,
+    width: number,
+    words: number,
+    scoresOf: (windowColumn: number, windowRow: number) => Float32Array | null,
+  ) {
+    this.#plan = plan;
+    this.#words = words;
+    this.#width = width;
+    this.#scoresOf = scoresOf;
+    this.#runs = [];
+    for (let x = 0; x < width; x++) {
+      const { firstColumn, endColumn } = selectWindows(plan, {
+        column: column + x,
+        row: 0,
+        width: 1,
+        height: 1,
+      });
+      const last = this.#runs.at(-1);
+      if (last?.firstColumn === firstColumn && last.endColumn === endColumn) last.end = x + 1;
+      else this.#runs.push({ start: x, end: x + 1, firstColumn, endColumn });
+    }
+  }
+
+  /** Adds to `similarities` `[words, width]` of working row `row`. */
+  add(row: number, similarities: Float32Array): void {
+    const { firstRow, endRow } = selectWindows(this.#plan, { column: 0, row, width: 1, height: 1 });
+    const rows = `${firstRow} ${endRow}`;
+    if (rows !== this.#rowsOf) {
+      this.#rowsOf = rows;
+      this.#row = this.#make(firstRow, endRow);
+    }
+    const own = this.#row;
+    for (let i = 0; i < own.length; i++) similarities[i]! += own[i]!;
+  }
+
+  #make(firstRow: number, endRow: number): Float32Array<ArrayBuffer> {
+    const out = new Float32Array(this.#words * this.#width);
+    for (const { start, end, firstColumn, endColumn } of this.#runs) {
+      const sums = new Float64Array(this.#words);
+      for (let row = firstRow; row < endRow; row++) {
+        for (let column = firstColumn; column < endColumn; column++) {
+          const scores = this.#scoresOf(column, row);
+          if (scores) for (let word = 0; word < this.#words; word++) sums[word]! += scores[word]!;
+        }
+      }
+      const count = (endRow - firstRow) * (endColumn - firstColumn);
+      for (let word = 0; word < this.#words; word++) {
+        const mean = sums[word]! / count;
+        out.fill(mean, word * this.#width + start, word * this.#width + end);
+      }
+    }
+    return out;
+  }
+}
+
+/** λ · (cls / ‖cls‖) · words: `[words]`. */
+export function globalScoresOf(cls: Float32Array, embeddings: Float32Array, lambda: number): Float32Array {
+  let squares = 0;
+  for (const value of cls) squares += value * value;
+  const scale = lambda / Math.sqrt(squares);
+  const words = embeddings.length / cls.length;
+  return Float32Array.from({ length: words }, (_, word) => {
+    let sum = 0;
+    for (let i = 0; i < cls.length; i++) sum += cls[i]! * embeddings[word * cls.length + i]!;
+    return scale * sum;
+  });
+}

@@ -1,0 +1,123 @@
+import { BasisSample } from '../features/basis.ts';
+import { encodeBlock } from '../features/coordinate-block.ts';
+import { blockHeight } from '../features/coordinate-store.ts';
+import { CoordinateRounder, emptyCoordinates } from '../features/coordinates.ts';
+import type { EncodedWindow } from '../features/encoded-window.ts';
+import { choosePixelBasis, type PixelBasis } from '../features/pixel-basis.ts';
+import type { SessionOptions } from '../infer/session.ts';
+import { WindowLabeller } from '../infer/window-labeller.ts';
+import type { Pack } from '../pack/open-pack.ts';
+import { throwIfCancelled } from '../report/problem.ts';
+
+/** A window that stands for others. */
+export interface SampleWindow {
+  encoded: EncodedWindow;
+  /** Normalised colours `[3, height, width]`. */
+  pixels: Float32Array;
+  valid: Uint8Array;
+  width: number;
+  height: number;
+}
+
+export interface PixelSampleRequest {
+  pack: Pack;
+  upsample: boolean;
+  session: SessionOptions;
+  signal?: AbortSignal | undefined;
+}
+
+/** Of the features' spread: what a prompt of ordinary classes cannot tell from the exact ones but on a pixel in a thousand. */
+export const finestShare = 0.0025;
+/** Every so many pixels along both sides one is looked at. */
+const pixelStep = 5;
+/** Single windows are rougher than the means of several that are stored: they take an eighth more bytes, or a little less. */
+const sampleExcess = 1.1;
+/** Words that are compared at once: a plane of floats each. */
+const atOnce = 256;
+
+/**
+ * Mean, directions and variances of the sample's pixel features. They are had as class scores are, with the unit vectors
+ * as words.
+ */
+export async function pixelSpectrum(windows: readonly SampleWindow[], request: PixelSampleRequest) {
+  const size = request.pack.manifest.geometry.embedding;
+  const sample = new BasisSample(size);
+  const features = windows.map(({ valid, width, height }) => {
+    const chosen: number[] = [];
+    for (let row = pixelStep >> 1; row < height; row += pixelStep)
+      for (let column = pixelStep >> 1; column < width; column += pixelStep)
+        if (valid[row * width + column] !== 0) chosen.push(row * width + column);
+    return { chosen, values: new Float32Array(chosen.length * size) };
+  });
+  for (let first = 0; first < size; first += atOnce) {
+    const count = Math.min(atOnce, size - first);
+    const units = new Float32Array(count * size);
+    for (let word = 0; word < count; word++) units[word * size + first + word] = 1;
+    await labelled(windows, units, request, (scores, number) => {
+      const { chosen, values } = features[number]!;
+      const plane = windows[number]!.width * windows[number]!.height;
+      chosen.forEach((pixel, at) => {
+        for (let word = 0; word < count; word++)
+          values[at * size + first + word] = scores[word * plane + pixel]!;
+      });
+    });
+  }
+  for (const { values } of features) sample.add(values);
+  return sample.spectrum();
+}
+
+/**
+ * The basis for coordinates like the sample's: the finest step, or a coarser one where blocks would take more than
+ * `bytesPerPixel`.
+ */
+export async function pixelBasisWithin(
+  windows: readonly SampleWindow[],
+  bytesPerPixel: number,
+  request: PixelSampleRequest,
+): Promise<PixelBasis> {
+  const spectrum = await pixelSpectrum(windows, request);
+  const finest = choosePixelBasis(spectrum, finestShare);
+  const products: Float32Array[] = [];
+  await labelled(windows, finest.directions, request, (scores, number) => {
+    products[number] = scores;
+  });
+  for (let share = finestShare; ; share *= 1.05) {
+    const basis = choosePixelBasis(spectrum, share);
+    const rounder = new CoordinateRounder(basis);
+    let bytes = 0;
+    let pixels = 0;
+    for (const [number, { valid, width, height }] of windows.entries()) {
+      throwIfCancelled(request.signal);
+      const rows = Math.min(blockHeight, height);
+      // From the middle, where a window's border plays no part.
+      const top = (height - rows) >> 1;
+      const block = emptyCoordinates(basis, width, rows);
+      const row = new Float32Array(basis.rank * width);
+      for (let y = 0; y < rows; y++) {
+        for (let k = 0; k < basis.rank; k++) {
+          const from = (k * height + top + y) * width;
+          row.set(products[number]!.subarray(from, from + width), k * width);
+        }
+        rounder.round(row, valid.subarray((top + y) * width, (top + y + 1) * width), 0, block, y);
+      }
+      bytes += (await encodeBlock(block))?.length ?? 0;
+      pixels += width * rows;
+    }
+    if (bytes <= sampleExcess * bytesPerPixel * pixels || share > 1) return basis;
+  }
+}
+
+async function labelled(
+  windows: readonly SampleWindow[],
+  words: Float32Array,
+  { pack, upsample, session, signal }: PixelSampleRequest,
+  take: (scores: Float32Array, number: number) => void,
+): Promise<void> {
+  const labeller = await WindowLabeller.open(pack, words, { lambda: 0, upsample }, session);
+  try {
+    for (const [number, { encoded, pixels, width, height }] of windows.entries())
+      take(await labeller.label(encoded, pixels, height, width, signal), number);
+  } finally {
+    await labeller.close();
+  }
+}
