@@ -134,6 +134,8 @@ async function measure(
       memoryBytes: 256 * 2 ** 20,
       pictureSide: null,
       features: null,
+      coordinates: null,
+      fast: null,
       lanes: channels.map(({ port1 }) => port1),
     },
     { signal: new AbortController().signal, report() {}, note() {}, async emit() {} },

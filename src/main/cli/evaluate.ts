@@ -21,6 +21,7 @@ interface EvaluateOptions extends RadarOptionValues {
   stride: number;
   attention?: 'segearth';
   lastLayers?: number;
+  mode: 'reference' | 'fast';
   lambda: number;
   upsampler?: 'simfeatup';
   templates: 'imagenet';
@@ -85,6 +86,14 @@ export function evaluateCommand(door: Console): Command {
       ]),
     )
     .option('--last-layers <count>', "layers that use that attention (default: the pack's)", wholeNumber(1))
+    .addOption(
+      new Option(
+        '--mode <name>',
+        'reference: every window by itself, as the papers do; fast: tokens of overlapping windows merged and upsampled once',
+      )
+        .choices(['reference', 'fast'])
+        .default('reference'),
+    )
     .option('--lambda <factor>', 'weight of the global bias alleviation', decimal(-10, 10), -0.3)
     .addOption(
       new Option('--upsampler <name>', 'upsampler (default: what the pack carries)').choices([
@@ -153,6 +162,7 @@ async function evaluate(door: Console, options: EvaluateOptions): Promise<void> 
           stride: options.stride,
           attention: options.attention ?? null,
           lastLayers: options.lastLayers ?? null,
+          mode: options.mode,
           lambda: options.lambda,
           upsampler: options.upsampler ?? null,
           templates: options.templates,

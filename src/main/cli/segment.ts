@@ -28,6 +28,7 @@ export interface RunOptionValues {
   format?: Format[];
   overwrite?: boolean;
   extent?: ExtentArgument;
+  mode: 'reference' | 'fast';
   lambda: number;
   upsampler?: 'simfeatup';
   templates: 'imagenet';
@@ -196,6 +197,14 @@ export function radarOptions(command: Command): Command {
 /** What is done with an encoded window. */
 export function labellingOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        '--mode <name>',
+        'reference: every window by itself, as the papers do; fast: tokens of overlapping windows merged and upsampled once',
+      )
+        .choices(['reference', 'fast'])
+        .default('reference'),
+    )
     .option('--lambda <factor>', 'weight of the global bias alleviation, no unit', decimal(-10, 10), -0.3)
     .addOption(
       new Option(
@@ -329,6 +338,7 @@ export async function runSettings(options: RunOptionValues) {
     formats: options.format ?? null,
     overwrite: options.overwrite ?? false,
     extent: options.extent ?? null,
+    mode: options.mode,
     lambda: options.lambda,
     upsampler: options.upsampler ?? null,
     templates: options.templates,

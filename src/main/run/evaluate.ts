@@ -96,6 +96,7 @@ export async function runEvaluate(
           session: { provider: settings.provider, threads: settings.threads },
           window: settings.window,
           stride: settings.stride,
+          mode: settings.mode,
           threshold: settings.threshold,
           background: settings.background,
           scale: request.scale,

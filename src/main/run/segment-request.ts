@@ -11,6 +11,8 @@ export const upsamplers = ['simfeatup', 'featup', 'none'] as const;
 export const templateSets = ['imagenet', 'single', 'remote-sensing'] as const;
 export const providers = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 
+export const modes = ['reference', 'fast'] as const;
+
 const fraction = z.number().min(0).max(1);
 const name = z.string().trim().min(1).max(200);
 
@@ -62,6 +64,8 @@ export const segmentRequest = z.strictObject({
   /** null: the pack's own (segearth and 1 for optical scenes). */
   attention: z.enum(attentions).nullable().default(null),
   lastLayers: z.int().min(1).max(2).nullable().default(null),
+  /** reference: window by window, as the papers do; fast: tokens of overlapping windows merged, upsampled once. */
+  mode: z.enum(modes).default('reference'),
   lambda: z.number().min(-10).max(10).default(-0.3),
   /** null: what the pack carries. */
   upsampler: z.enum(upsamplers).nullable().default(null),
@@ -99,6 +103,13 @@ export function checkSegmentRequest(input: SegmentInput): SegmentRequest {
     throw new Problem('request/invalid', `${setting}: ${issue.message}.`, 'See landscribe segment --help.');
   }
   const request = parsed.data;
+  if (request.mode === 'fast' && request.features !== null) {
+    throw new Problem(
+      'request/invalid',
+      'mode: stored features are labelled in the reference mode.',
+      'Leave out the fast mode: prompts of stored features are faster still.',
+    );
+  }
   // Both throw what is wrong with the settings; the engine computes them again from the scene.
   planWindows(request.window || 1, request.window || 1, request.window, request.stride);
   decisionRule(request.classes, request.threshold, request.background);

@@ -289,7 +289,7 @@ async function classify(
         lane: { pack: request.pack, session },
         work: (embeddings) =>
           stored === null
-            ? { kind: 'score', embeddings, settings: scoring }
+            ? { kind: request.mode === 'fast' ? 'fast' : 'score', embeddings, settings: scoring }
             : { kind: 'label', embeddings, settings: scoring, ...stored },
       },
       channels.map(({ port2 }) => port2),
@@ -353,6 +353,10 @@ async function classify(
         pictureSide: picture?.longestSide ?? null,
         features: request.features,
         coordinates: embeddings && { embeddings, lambda, upsample },
+        fast:
+          request.mode === 'fast'
+            ? { embedding: manifest.geometry.embedding, patch: manifest.geometry.vision.patch }
+            : null,
         lanes: ports,
       },
       {

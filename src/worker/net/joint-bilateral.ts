@@ -149,6 +149,20 @@ function blockAxis(graph: Graph, source: Size, block: number, radius: number): A
   };
 }
 
+/** An axis without `before` blocks at its beginning and `after` at its end. */
+function partOfAxis(graph: Graph, axis: Axis, before: Size, after: Size): Axis {
+  const blocks = graph.subtractSizes(graph.subtractSizes(axis.blocks, before), after);
+  const start = graph.sizeValue(before);
+  const end = add(graph, start, graph.sizeValue(blocks));
+  const part = (value: Value) =>
+    graph.apply('Slice', [value, start, end, graph.integers([0], 'axes')], {}, [
+      dimensionOf(blocks),
+      ...value.shape.slice(1),
+    ]);
+  const { target, neighbours, support, fold } = axis;
+  return { target, blocks, neighbours: part(neighbours), support: part(support), fold: part(fold) };
+}
+
 /**
  * Flat indices `[rows · columns, a · b]` of every pair of a row in `rows` `[rows, a]` and a column in `columns`
  * `[columns, b]`, for pixels that lie as `layout` says.
@@ -218,10 +232,20 @@ export function stepGuidance(
   });
 }
 
+/** Blocks at the border of a step's target that are only there for others' kernels to reach into. */
+export interface Margin {
+  top: Size;
+  left: Size;
+  bottom: Size;
+  right: Size;
+}
+
 /** What all rows of a step's blocks share. */
 export interface Step {
   geometry: BilateralGeometry;
   guidance: Guidance;
+  /** The guidance of the pixels inside the margin. */
+  own: Guidance;
   source: SourceLayout;
   block: number;
   rows: Axis;
@@ -234,7 +258,7 @@ export interface Step {
   fixup: readonly [Value, Value, Value, Value];
 }
 
-/** The target has twice the source's pixels along each side. */
+/** The target has twice the source's pixels along each side. `margin`: blocks that are left out of it, null for none. */
 export function bilateralStep(
   graph: Graph,
   parameters: Parameters,
@@ -243,15 +267,48 @@ export function bilateralStep(
   guidance: Guidance,
   source: SourceLayout,
   block: number,
+  margin: Margin | null,
 ): Step {
   const tenth = graph.scalar(0.1);
+  const allRows = graph.scope('rows', () => blockAxis(graph, source.rows, block, geometry.radius));
+  const allColumns = graph.scope('columns', () => blockAxis(graph, source.columns, block, geometry.radius));
+  const within = margin
+    ? graph.scope('margin', () => {
+        const rows = partOfAxis(graph, allRows, margin.top, margin.bottom);
+        const columns = partOfAxis(graph, allColumns, margin.left, margin.right);
+        const inside = (flat: Value): Value => {
+          const planes = graph.reshape(flat, [allRows.target, allColumns.target, flat.shape[1] as number]);
+          const offset = (blocks: Size) => graph.sizeValue(graph.multiplySizes(blocks, block));
+          const start = concat(graph, [offset(margin.top), offset(margin.left)], 0);
+          const own = [
+            graph.multiplySizes(rows.blocks, block),
+            graph.multiplySizes(columns.blocks, block),
+          ] as const;
+          const length = concat(
+            graph,
+            own.map((size) => graph.sizeValue(size)),
+            0,
+          );
+          const end = add(graph, start, length);
+          const cut = graph.apply('Slice', [planes, start, end, graph.integers([0, 1], 'axes')], {}, [
+            ...own.map(dimensionOf),
+            flat.shape[1]!,
+          ]);
+          return graph.reshape(cut, [graph.multiplySizes(...own), flat.shape[1] as number]);
+        };
+        return {
+          rows,
+          columns,
+          own: { colours: inside(guidance.colours), keys: inside(guidance.keys) },
+        };
+      })
+    : { rows: allRows, columns: allColumns, own: guidance };
   return {
     geometry,
     guidance,
     source,
     block,
-    rows: graph.scope('rows', () => blockAxis(graph, source.rows, block, geometry.radius)),
-    columns: graph.scope('columns', () => blockAxis(graph, source.columns, block, geometry.radius)),
+    ...within,
     spatial: graph.scope('kernel', () => logarithmOfSpatial(graph, parameters, prefix, geometry)),
     positions: windowPositions(graph, block, geometry.radius),
     fixup: graph.scope('fixup', () => [
@@ -269,13 +326,13 @@ export interface BlockRows {
   neighbours: Value;
   support: Value;
   fold: Value;
-  /** The guidance of their own pixels, in rows: `[count · block · target columns, …]`. */
+  /** The guidance of their own pixels, in rows: `[count · block · columns, …]`. */
   guidance: Guidance;
 }
 
-export function allRows({ rows, guidance }: Step): BlockRows {
+export function allRows({ rows, own }: Step): BlockRows {
   const { blocks, neighbours, support, fold } = rows;
-  return { count: blocks, neighbours, support, fold, guidance };
+  return { count: blocks, neighbours, support, fold, guidance: own };
 }
 
 /**
@@ -283,10 +340,10 @@ export function allRows({ rows, guidance }: Step): BlockRows {
  * is bounded by a row, and mostly stays in the processor's cache.
  */
 export function eachRow(graph: Graph, step: Step, work: (row: BlockRows) => Value): Value {
-  const { rows, columns, guidance, block } = step;
-  const perRow = graph.scaleSize(columns.target, block);
+  const { rows, columns, own, block } = step;
+  const perRow = graph.scaleSize(columns.blocks, block * block);
   const byRow = (flat: Value) => graph.reshape(flat, [rows.blocks, perRow, flat.shape[1] as number]);
-  const sliced = [rows.neighbours, rows.support, rows.fold, byRow(guidance.colours), byRow(guidance.keys)];
+  const sliced = [rows.neighbours, rows.support, rows.fold, byRow(own.colours), byRow(own.keys)];
   const [stacked] = graph.scan(sliced, ([neighbours, support, fold, colours, keys]) => {
     const one = (slice: Value) => unsqueeze(graph, slice, [0]);
     return [

@@ -22,6 +22,7 @@ import {
   blockKernels,
   blockSide,
   eachRow,
+  type Margin,
   type SourceLayout,
   stepGuidance,
   unblock,
@@ -127,6 +128,8 @@ export interface Finish {
   channels: Size;
   /** Values in blocks to pixels in rows: `[block², C]` of every block to `[pixels, channels]`. */
   toRows: (kernels: BlockKernels, values: Value) => Value;
+  /** Blocks of the last doubling that nobody asks for. */
+  margin?: Margin;
 }
 
 /**
@@ -161,10 +164,11 @@ export function upsample(
     const rows = graph.scaleSize(layout.rows, 2);
     const columns = graph.scaleSize(layout.columns, 2);
     layout = { rows, columns, block };
+    const margin = last ? (finish.margin ?? null) : null;
     values = graph.scope(`step${index + 1}`, () => {
       const factor = geometry.patch / 2 ** (index + 1);
       const guidance = stepGuidance(graph, parameters, prefix, image, factor, rows, columns);
-      const step = bilateralStep(graph, parameters, prefix, bilateral, guidance, from.layout, block);
+      const step = bilateralStep(graph, parameters, prefix, bilateral, guidance, from.layout, block, margin);
       const doubled = (part: BlockRows): Value => {
         const kernels = blockKernels(graph, step, part);
         const inBlocks = graph.scope('apply', () => applyKernels(graph, kernels, from.values));
@@ -172,7 +176,9 @@ export function upsample(
       };
       // The first two doublings are small, and their blocks too.
       const all = order === 'by-row' && index >= 2 ? eachRow(graph, step, doubled) : doubled(allRows(step));
-      return graph.reshape(all, [graph.multiplySizes(rows, columns), last ? finish.channels : channels]);
+      const blocks = graph.multiplySizes(step.rows.blocks, step.columns.blocks);
+      const pixels = margin ? graph.scaleSize(blocks, block ** 2) : graph.multiplySizes(rows, columns);
+      return graph.reshape(all, [pixels, last ? finish.channels : channels]);
     });
   });
   return values;
@@ -218,12 +224,76 @@ export function upsampledLogitsGraph(
   const shiftNorm = graph.input('shift_norm', 'float32', [1]);
   const global = graph.input('global', 'float32', [1, 'words']);
 
+  const scored = upsampledScores(graph, parameters, geometry, image, basis, scores, {
+    shiftScores,
+    shiftNorm,
+  });
+  graph.output('logits', transpose(graph, add(graph, scored, global), [1, 0]));
+  return graph;
+}
+
+/**
+ * Upsampling of a tile of merged tokens, wide enough that its border does not matter inside the margin.
+ *
+ * `image` `[1, 3, H, W]`, `tokens` `[N, D]`, `words` `[Q, D]`, `directions` `[R, D]` (orthonormal, in which the mapped
+ * tokens lie but for a small rest: their coordinates give the norm) and `margin` int64 `[4]` (tokens left out at the top,
+ * left, bottom and right) to `scores` `[Q, pixels inside the margin]`, without the global bias.
+ */
+export function tileScoresGraph(
+  geometry: UpsamplerGeometry,
+  embedding: number,
+  parametersOf: (graph: Graph) => Parameters,
+): Graph {
+  const graph = new Graph('upsampler-tile');
+  const parameters = parametersOf(graph);
+  const image = graph.input('image', 'float32', [1, 3, 'height', 'width']);
+  const tokens = graph.input('tokens', 'float32', ['tokens', embedding]);
+  const words = graph.input('words', 'float32', ['words', embedding]);
+  const directions = graph.input('directions', 'float32', ['rank', embedding]);
+  const left = graph.input('margin', 'int64', [4]);
+  const { mapped, shift } = mapTokens(graph, parameters, tokens);
+  const targets = graph.apply('Concat', [words, shift], { axis: 0 }, ['words+1', embedding]);
+  const factor = upsamplerFactor(geometry.kind, geometry.patch);
+  const blocks = factor / blockSide(upsamplerSteps(geometry.kind, geometry.patch).length);
+  const side = (index: number): Size => ({
+    symbol: `margin${index}`,
+    value: multiply(graph, slice(graph, left, 0, index, index + 1, 1), graph.integers([blocks])),
+  });
+  const scored = upsampledScores(
+    graph,
+    parameters,
+    geometry,
+    image,
+    matmul(graph, mapped, transpose(graph, directions, [1, 0])),
+    matmul(graph, mapped, transpose(graph, targets, [1, 0])),
+    {
+      shiftScores: matmul(graph, shift, transpose(graph, words, [1, 0])),
+      shiftNorm: graph.reshape(reduceSumSquare(graph, shift, [1]), [1]),
+    },
+    { top: side(0), left: side(1), bottom: side(2), right: side(3) },
+  );
+  graph.output('scores', transpose(graph, scored, [1, 0]));
+  return graph;
+}
+
+/** Upsampled and normalised tokens' products with the words: `[pixels, Q]`. See `upsampledLogitsGraph` for the arrays. */
+function upsampledScores(
+  graph: Graph,
+  parameters: Parameters,
+  geometry: UpsamplerGeometry,
+  image: Value,
+  basis: Value,
+  scores: Value,
+  { shiftScores, shiftNorm }: { shiftScores: Value; shiftNorm: Value },
+  margin?: Margin,
+): Value {
   const source = graph.apply('Concat', [basis, scores], { axis: 1 }, ['tokens', 'channels']);
   const channels = graph.sizeOf(source, 1);
   const wordCount = graph.sizeOf(shiftScores, 1);
+  const scoreCount = graph.sizeOf(scores, 1);
   const head = (kernels: BlockKernels, upsampled: Value) =>
     graph.scope('head', () => {
-      const products = lastChannels(graph, upsampled, graph.sizeOf(scores, 1));
+      const products = lastChannels(graph, upsampled, scoreCount);
       const shiftProduct = slice(graph, products, 2, -1, null, 1);
       const words = slice(graph, products, 2, 0, -1, 'words');
       // The basis' share of the squares is all but the words'.
@@ -238,15 +308,13 @@ export function upsampledLogitsGraph(
         shiftNorm,
       );
       const norm = squareRoot(graph, clip(graph, squared, 1e-20, null));
-      const normalised = divide(graph, add(graph, words, shiftScores), norm);
-      return unblock(graph, kernels, add(graph, normalised, global), wordCount);
+      return unblock(graph, kernels, divide(graph, add(graph, words, shiftScores), norm), wordCount);
     });
-  const logits = upsample(graph, parameters, geometry, 'by-row', image, source, channels, {
+  return upsample(graph, parameters, geometry, 'by-row', image, source, channels, {
     channels: wordCount,
     toRows: head,
+    ...(margin && { margin }),
   });
-  graph.output('logits', transpose(graph, logits, [1, 0]));
-  return graph;
 }
 
 /** The last `count` channels of `[…, C]`. */

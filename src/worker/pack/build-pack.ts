@@ -6,6 +6,7 @@ import { textGraph } from '../net/text.ts';
 import type { Activation } from '../net/transformer.ts';
 import {
   projectionGraph,
+  tileScoresGraph,
   type UpsamplerGeometry,
   type UpsamplerKind,
   upsampledFeaturesGraph,
@@ -178,16 +179,23 @@ async function writeFiles(
       patch: geometry.vision.patch,
       spatialInSoftmax: await spatialSigmasAreWide(kind, geometry.vision.patch, weights),
     };
-    const [projection, logits, features] = await writeGraphs(
+    const [projection, logits, features, tile] = await writeGraphs(
       [
         projectionGraph(geometry.embedding, parametersOf(weights)),
         upsampledLogitsGraph(built, parametersOf(weights)),
         upsampledFeaturesGraph(built, geometry.embedding, parametersOf(weights)),
+        tileScoresGraph(built, geometry.embedding, parametersOf(weights)),
       ],
       weights,
       'upsampler.weights',
     );
-    upsamplerFiles = { kind, projection: projection!, logits: logits!, features: features! };
+    upsamplerFiles = {
+      kind,
+      projection: projection!,
+      logits: logits!,
+      features: features!,
+      tile: tile!,
+    };
   }
   const vocabulary = 'vocabulary.txt.gz';
   await copyFile(contents.vocabularyFile, path.join(folder, vocabulary));

@@ -56,6 +56,8 @@ const manifest = z.object({
       projection: fileName,
       logits: fileName,
       features: fileName,
+      /** Null in packs of before there were tiles of merged tokens. */
+      tile: fileName.nullable().default(null),
     })
     .nullable(),
   /** Words the pack was trained on, by meaning; null for models of open vocabulary. */
@@ -83,10 +85,20 @@ export function parseManifest(text: string, path: string): Manifest {
   const named = [
     ...Object.values(encoders).flatMap((one) => (one ? Object.values(one.graphs) : [])),
     ...Object.values(textTower),
-    ...(upsampler ? [upsampler.projection, upsampler.logits, upsampler.features] : []),
+    ...(upsampler ? upsamplerGraphs(upsampler) : []),
   ];
   for (const file of named) if (!files[file]) throw refusal(path, `names ${file} but does not list it`);
   return parsed.data;
+}
+
+/** File names of an upsampler's graphs. */
+export function upsamplerGraphs({
+  projection,
+  logits,
+  features,
+  tile,
+}: NonNullable<Manifest['upsampler']>): string[] {
+  return [projection, logits, features, ...(tile === null ? [] : [tile])];
 }
 
 function refusal(path: string, what: string, cause?: unknown): Problem {

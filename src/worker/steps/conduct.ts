@@ -11,14 +11,16 @@ import type { Extent } from '../raster/extent.ts';
 import type { Window } from '../raster/grid.ts';
 import type { SceneHeader } from '../scene/scene.ts';
 import { planWindows, windowNumber } from '../tile/plan.ts';
+import { planTokenTiles } from '../tile/token-tiles.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
 import { CoordinateRows } from './coordinate-rows.ts';
+import { FastRows, type FastWorker } from './fast-rows.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
 import { openRunScene, runWindow } from './radar-preparation.ts';
 import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
-import { RemoteScorer } from './remote-lane.ts';
+import { RemoteScorer, type WindowQuestion } from './remote-lane.ts';
 import { type FinishedStrip, type RowSource, type SegmentSceneResult, segmentScene } from './segment.ts';
 import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
 import { checkPixels } from './stored-pixels.ts';
@@ -68,6 +70,8 @@ export interface ConductRequest {
    * windows are labelled.
    */
   coordinates: { embeddings: Float32Array; lambda: number; upsample: boolean } | null;
+  /** In the fast mode (`FastRows`); null in the reference mode, which scores every window by itself. */
+  fast: { embedding: number; patch: number } | null;
   /** One end of each lane's channel; the other ends' threads need not run before `lanes-wanted`. */
   lanes: MessagePort[];
 }
@@ -143,6 +147,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       classes,
       settings: {
         ...request.scoring,
+        mode: request.fast ? 'fast' : 'reference',
         window: request.window,
         stride: request.stride,
         threshold: request.threshold,
@@ -156,20 +161,33 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       },
     };
     let wanted: Promise<void> | null = null;
-    const scorers = request.lanes.map((port): WindowScorer => {
-      const lane = new RemoteScorer(port, rule.wordClasses.length);
-      lanes.push(lane);
-      return {
+    const stored = features && { precision: features.codec.precision, store: features.folder };
+    const ask = async (lane: RemoteScorer, question: WindowQuestion) => {
+      wanted ??= context.emit({ kind: 'lanes-wanted', stored } satisfies ConductPiece);
+      await wanted;
+      return lane.ask(question, signal);
+    };
+    for (const port of request.lanes) lanes.push(new RemoteScorer(port, rule.wordClasses.length));
+    const scorers = lanes.map(
+      (lane): WindowScorer => ({
         words: lane.words,
         async score(pixels, height, width, _, window) {
-          const stored = features && { precision: features.codec.precision, store: features.folder };
-          wanted ??= context.emit({ kind: 'lanes-wanted', stored } satisfies ConductPiece);
-          await wanted;
           const record = features && window && (await features.record(windowNumber(plan, window)));
-          return lane.ask({ pixels, height, width, ...(record && { record }) }, signal);
+          return ask(lane, { pixels, height, width, ...(record && { record }) });
         },
-      };
-    });
+      }),
+    );
+    if (request.fast) {
+      const { embedding, patch } = request.fast;
+      rows = new FastRows({
+        tiles: planTokenTiles(workingGrid.width, workingGrid.height, request.window, request.stride, patch),
+        working,
+        normalise: normaliserOf(pack),
+        workers: lanes.map((lane) => fastWorker((question) => ask(lane, question), lane.words)),
+        words: rule.wordClasses.length,
+        embedding,
+      });
+    }
     const result = await segmentScene({
       scene,
       bands,
@@ -189,6 +207,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         stretch,
         level: working.level,
         ...(request.radar && { radar: request.radar }),
+        ...(request.fast && { mode: 'fast' }),
         ...(coordinates && { coordinates: { rank: coordinates.header.rank, step: coordinates.header.step } }),
       },
       outputs: request.outputs,
@@ -204,6 +223,18 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     await features?.close();
     await opened.close();
   }
+}
+
+/** A lane of the fast mode, as it is asked. */
+function fastWorker(ask: (question: WindowQuestion) => Promise<Float32Array>, words: number): FastWorker {
+  return {
+    async encode(pixels, { height, width }) {
+      const answer = await ask({ pixels, height, width });
+      const split = answer.length - words;
+      return { tokens: answer.subarray(0, split), global: answer.subarray(split) };
+    },
+    label: (tile, pixels) => ask({ pixels, height: 0, width: 0, tile }),
+  };
 }
 
 /** Sends each strip on, reduced to a picture of the region. */

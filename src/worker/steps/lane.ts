@@ -8,6 +8,7 @@ import { embedWords } from '../infer/words.ts';
 import type { TemplateSetName } from '../net/templates.ts';
 import { openPack, type Pack } from '../pack/open-pack.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
+import { FastScorer } from './fast-scorer.ts';
 import { serveWindows, type WindowQuestion } from './remote-lane.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -29,6 +30,8 @@ export interface LaneRequest {
 export type LaneWork =
   /** Scores pixels. */
   | { kind: 'score'; embeddings: Float32Array; settings: ScorerSettings }
+  /** Encodes pixels to tokens, followed by λ·cls·words; labels tiles of merged tokens. */
+  | { kind: 'fast'; embeddings: Float32Array; settings: ScorerSettings }
   /** Encodes pixels to records, exact ones until it is told another precision. */
   | { kind: 'encode'; settings: EncoderSettings }
   /** Scores records; the pixels guide the upsampler. */
@@ -82,6 +85,20 @@ async function openWork(pack: Pack, { work, session }: LaneRequest): Promise<Ope
       const scorer = await PackScorer.open(pack, work.embeddings, work.settings, session);
       return {
         answer: ({ pixels, height, width }) => scorer.score(pixels, height, width),
+        close: () => scorer.close(),
+      };
+    }
+    case 'fast': {
+      const scorer = await FastScorer.open(pack, work.embeddings, work.settings, session);
+      return {
+        async answer({ pixels, height, width, tile }) {
+          if (tile) return scorer.label(tile, pixels);
+          const { tokens, global } = await scorer.encode(pixels, { width, height });
+          const answer = new Float32Array(tokens.length + global.length);
+          answer.set(tokens);
+          answer.set(global, tokens.length);
+          return answer;
+        },
         close: () => scorer.close(),
       };
     }

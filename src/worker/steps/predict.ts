@@ -19,7 +19,10 @@ import { openWorkingPixels } from '../prep/working-pixels.ts';
 import { scaleAffine } from '../raster/grid.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { Scene } from '../scene/scene.ts';
+import { planTokenTiles } from '../tile/token-tiles.ts';
 import type { PredictedImage } from './evaluate.ts';
+import { FastRows } from './fast-rows.ts';
+import { FastScorer } from './fast-scorer.ts';
 import { type Modality, radarPreparationOf } from './radar-preparation.ts';
 import { segmentScene } from './segment.ts';
 
@@ -31,6 +34,7 @@ export interface PredictorRequest {
   session: SessionOptions;
   window: number;
   stride: number;
+  mode: 'reference' | 'fast';
   threshold: number | number[];
   background: string | null;
   /** Picture pixels per working pixel: 1 for the picture's own, 2 for half as many along each side. */
@@ -63,7 +67,9 @@ export async function openPredictor(request: PredictorRequest, signal?: AbortSig
   const rule = decisionRule([...classes], request.threshold, request.background);
   const words = classes.flatMap((entry) => entry.words);
   const embeddings = await embedWords(pack, words, request.templates, request.session.threads, signal);
-  const scorer = await PackScorer.open(pack, embeddings, request.scorer, request.session);
+  const fast =
+    request.mode === 'fast' ? await FastScorer.open(pack, embeddings, request.scorer, request.session) : null;
+  const scorer = fast ? null : await PackScorer.open(pack, embeddings, request.scorer, request.session);
   const folder = await mkdtemp(path.join(tmpdir(), 'landscribe-evaluate-'));
   /** A picture's pixels, of radar pictures those that the recipe makes. */
   async function look<Result>(
@@ -103,13 +109,26 @@ export async function openPredictor(request: PredictorRequest, signal?: AbortSig
           classMap: path.join(folder, 'classes.tif'),
           confidence: path.join(folder, 'confidence.tif'),
         };
+        const toModel = (pixels: Float32Array, valid: Uint8Array) =>
+          normalise(pixels, valid, mean, deviation);
+        const { embedding, vision } = pack.manifest.geometry;
         await segmentScene({
           scene,
           bands,
           workingGrid: grid,
           working,
-          normalise: (pixels, valid) => normalise(pixels, valid, mean, deviation),
-          scorers: [scorer],
+          normalise: toModel,
+          scorers: scorer ? [scorer] : [],
+          ...(fast && {
+            rows: new FastRows({
+              tiles: planTokenTiles(grid.width, grid.height, window, stride, vision.patch),
+              working,
+              normalise: toModel,
+              workers: [fast],
+              words: words.length,
+              embedding,
+            }),
+          }),
           window,
           stride,
           extent: null,
@@ -143,7 +162,8 @@ export async function openPredictor(request: PredictorRequest, signal?: AbortSig
         return { width, height, pixels: interleaved };
       }),
     async close() {
-      await scorer.close();
+      await scorer?.close();
+      await fast?.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { AttentionName } from '../net/attention.ts';
 import { writePack } from '../pack/build-pack.ts';
-import type { Manifest } from '../pack/manifest.ts';
+import { type Manifest, upsamplerGraphs } from '../pack/manifest.ts';
 import { openPack, verifyPack } from '../pack/open-pack.ts';
 import { openPackWeights, type PackWeights } from '../pack/pack-weights.ts';
 import type { Precision } from '../pack/precision.ts';
@@ -43,7 +43,7 @@ export async function rebuildPack(
         sar,
         upsampler: upsampler && {
           kind: upsampler.kind,
-          weights: await open([upsampler.projection, upsampler.logits, upsampler.features]),
+          weights: await open(upsamplerGraphs(upsampler)),
         },
         vocabularyFile: path.join(pack.folder, text.vocabulary),
         activation: facts.activation,

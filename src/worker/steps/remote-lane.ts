@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Precision } from '../features/window-codec.ts';
+import type { TokenTile } from '../infer/tile-labeller.ts';
 import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
 import { fromRecord, type ProblemRecord, toRecord } from '../report/problem-record.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
@@ -14,6 +15,8 @@ export interface WindowQuestion {
   record?: Uint8Array<ArrayBuffer>;
   /** How a lane that encodes writes records from now on. */
   precision?: Precision;
+  /** Merged tokens to label, for a lane of the fast mode; the pixels lie under them. Their array moves too. */
+  tile?: TokenTile;
 }
 
 interface WindowMessage extends WindowQuestion {
@@ -75,7 +78,11 @@ export class RemoteLane<Answer extends WindowAnswer> {
         },
       });
       const message: WindowMessage = { ...question, id, pixels };
-      this.#port.postMessage(message, [pixels.buffer]);
+      const tokens = question.tile?.tokens.buffer;
+      this.#port.postMessage(
+        message,
+        tokens instanceof ArrayBuffer ? [pixels.buffer, tokens] : [pixels.buffer],
+      );
     });
   }
 

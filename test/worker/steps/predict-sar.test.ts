@@ -29,6 +29,7 @@ describe.skipIf(!existsSync(chips))('evaluation on SAR', () => {
       session: { provider: 'cpu', threads: 1 },
       window: 112,
       stride: 56,
+      mode: 'reference',
       threshold: 0,
       background: null,
       scale: 1,
