@@ -52,6 +52,7 @@ const installHelp = `
 Says source, size and licence of every file and asks before it downloads. Ctrl-C keeps what has come: the same command
 goes on from there. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are followed. Packs go to $LANDSCRIBE_HOME/packs (default: the
 system's place for programs' files), those of another precision under their name and the precision: clip-b16-int8.
+$LANDSCRIBE_REGISTRY names another list of models than the program's own (models/registry.json shows its form).
 
 Examples:
   landscribe pack install clip-b16

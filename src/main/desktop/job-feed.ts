@@ -93,6 +93,7 @@ export class JobFeed {
       id,
       kind,
       title: titleOf(kind, job.request),
+      pack: kind === 'install' ? (named.safeParse(job.request).data?.name ?? null) : null,
       state,
       created,
       started,

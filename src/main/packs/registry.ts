@@ -88,8 +88,10 @@ export type Registry = z.output<typeof registry>;
 export type PublishedFile = z.output<typeof publishedFile>;
 export type PublishedPack = z.output<typeof publishedPack>;
 
-/** The registry in a file. Throws `registry/invalid` that names the file and the first thing that is wrong. */
-export async function readRegistry(file = registryFile): Promise<Registry> {
+/** The registry in a file: $LANDSCRIBE_REGISTRY, else the one that comes with the program. Throws `registry/invalid` that names the file and the first thing that is wrong. */
+export async function readRegistry(
+  file = process.env.LANDSCRIBE_REGISTRY || registryFile,
+): Promise<Registry> {
   let json: unknown;
   try {
     json = JSON.parse(await readFile(file, 'utf8'));

@@ -7,6 +7,8 @@ export const job = z.object({
   /** `segment`, `export`, `install`, `overviews`, … */
   kind: z.string(),
   title: z.string(),
+  /** Of an installation: the pack's name in the registry. */
+  pack: z.string().nullable(),
   state: z.enum(['queued', 'running', 'interrupted', 'cancelled', 'failed', 'done']),
   created: z.string(),
   started: z.string().nullable(),

@@ -2,7 +2,7 @@ import type { Job } from '../../main/rpc/jobs.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { AreaTable } from '../parts/AreaTable.tsx';
-import { durationText } from '../parts/duration.ts';
+import { JobProgress } from '../parts/JobProgress.tsx';
 import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
@@ -54,8 +54,6 @@ function DifferenceResult({ run }: { run: unknown }) {
 
 function JobRow({ job }: { job: Job }) {
   const text = useText();
-  const { progress } = job;
-  const share = progress && progress.total > 0 ? progress.done / progress.total : null;
   const active = job.state === 'running' || job.state === 'queued';
   return (
     <li className={`job ${job.state}`} aria-label={job.title}>
@@ -83,20 +81,7 @@ function JobRow({ job }: { job: Job }) {
           </button>
         )}
       </div>
-      {job.state === 'running' && (
-        <div className="job-line">
-          {share === null ? (
-            <progress aria-label={job.title} />
-          ) : (
-            <progress max={1} value={share} aria-label={job.title} />
-          )}
-          <span className="quiet">
-            {progress &&
-              `${progress.phase} ${Math.floor((share ?? 0) * 100)} % · ${progress.done.toLocaleString()} / ${progress.total.toLocaleString()} ${progress.unit}`}
-            {job.timeLeft !== null && ` · ${text('jobs.left', { time: durationText(job.timeLeft / 1000) })}`}
-          </span>
-        </div>
-      )}
+      {job.state === 'running' && <JobProgress job={job} />}
       {job.problem && (
         <p className="warn">
           {job.problem.message} {windowHint(job.problem, text)}
