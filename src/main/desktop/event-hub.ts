@@ -73,6 +73,8 @@ function keyOf(event: HostEvent): string | null {
       return `job ${event.id}`;
     case 'overviews':
       return `overviews ${event.sceneId}`;
+    case 'preview':
+      return `preview ${event.sceneId}`;
     case 'note':
       return null;
   }

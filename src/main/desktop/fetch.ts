@@ -47,8 +47,11 @@ export function createFetch(desktop: Desktop): Fetch {
           headers: query.has('v') ? lasting : {},
         };
       if (room === 'live' && rest.length === 1) {
-        const body = await desktop.pictures.png(rest[0]!.replace(/\.png$/, ''));
-        if (body) return { status: 200, type: 'image/png', body, headers: {} };
+        const [, id, format] = /^(.*)\.(png|bin)$/.exec(rest[0]!) ?? [];
+        const { pictures } = desktop;
+        const body = format === 'bin' ? pictures.bytes(id!) : id ? await pictures.png(id) : null;
+        const type = format === 'bin' ? 'application/octet-stream' : 'image/png';
+        if (body) return { status: 200, type, body, headers: {} };
       }
       throw new Problem('address/unknown', 'There is nothing at this address.');
     } catch (error) {

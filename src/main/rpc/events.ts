@@ -19,6 +19,8 @@ export const event = z.discriminatedUnion('kind', [
   }),
   /** Overviews of a scene being built: 0-1. */
   z.object({ kind: z.literal('overviews'), sceneId: z.int(), share: z.number() }),
+  /** A preview's view being encoded: 0-1. */
+  z.object({ kind: z.literal('preview'), sceneId: z.int(), share: z.number() }),
 ]);
 export type HostEvent = z.output<typeof event>;
 

@@ -56,7 +56,10 @@ export type Estimate = z.output<typeof estimate>;
 /** A picture of class numbers on its way: a preview, or a run's finished strips. Drawn from `address`. */
 export const livePicture = z.object({
   id: z.string(),
-  /** A PNG with one byte a pixel, 0 = unclassified; red holds the class, green the confidence in 1/255. */
+  /**
+   * `.png`: red holds the class, 0 = unclassified, green the confidence in 1/255. `.bin`: `height · width` bytes of
+   * classes, then as many of confidence.
+   */
   address: z.string(),
   /** Grows when the picture changes. */
   revision: z.int(),
@@ -88,8 +91,41 @@ export const runs = {
   start: call
     .input(z.object({ sceneId: id, name: z.string().min(1).max(200), settings: runSettings }))
     .output(z.object({ jobId: id })),
-  /** Labels of the extent at once, outside the queue. A new call for the same scene ends the one before. */
-  preview: call
-    .input(z.object({ sceneId: id, settings: runSettings }))
-    .output(z.object({ picture: livePicture, seconds: z.number(), shares: z.array(z.number()) })),
+  /**
+   * Encodes the extent and labels it, outside the queue; a new call ends the one before. `preview` events tell how far it
+   * is. What is encoded stays at hand under the name `view`.
+   */
+  preview: call.input(z.object({ sceneId: id, settings: runSettings })).output(
+    z.object({
+      picture: livePicture,
+      view: z.string(),
+      seconds: z.number(),
+      shares: z.array(z.number()),
+    }),
+  ),
+  /**
+   * Labels of what was encoded, for other words, thresholds or background; a new call ends the one before. Words that the
+   * pack does not know are left out. Fails with `live/none` where the view has to be encoded again.
+   */
+  relabel: call.input(z.object({ view: z.string(), settings: runSettings })).output(
+    z.object({
+      picture: livePicture,
+      /** The host's own part of the time. */
+      milliseconds: z.number(),
+      shares: z.array(z.number()),
+    }),
+  ),
+  /**
+   * Similarity of what was encoded with one word, as a picture whose classes run from 1 (similarity `low`) to 255
+   * (`high`); 0: not measured.
+   */
+  heat: call
+    .input(
+      z.object({
+        view: z.string(),
+        word: z.string().min(1).max(1000),
+        settings: runSettings.pick({ templates: true, lambda: true }),
+      }),
+    )
+    .output(z.object({ picture: livePicture, milliseconds: z.number(), low: z.number(), high: z.number() })),
 };

@@ -11,11 +11,18 @@ import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
+import type {
+  EncodeViewReply,
+  EncodeViewRequest,
+  HeatViewReply,
+  HeatViewRequest,
+  LabelViewReply,
+  LabelViewRequest,
+} from './live-view.ts';
 import type { MapDifference, MapDifferenceRequest } from './map-difference.ts';
 import type { SpeedRequest } from './measure-speed.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
-import type { PreviewRegionReply, PreviewRegionRequest } from './preview-region.ts';
 import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
 import type { RebuildPackRequest } from './rebuild-pack.ts';
 import type { SceneShift, ShiftRequest } from './scene-shift.ts';
@@ -51,7 +58,9 @@ export interface Tasks {
   compareMaps: { request: CompareMapsRequest; piece: never; reply: Scores };
   train: { request: TrainRequest; piece: never; reply: string[] };
   picture: { request: PictureRequest; piece: never; reply: null };
-  previewRegion: { request: PreviewRegionRequest; piece: never; reply: PreviewRegionReply };
+  encodeView: { request: EncodeViewRequest; piece: never; reply: EncodeViewReply };
+  labelView: { request: LabelViewRequest; piece: never; reply: LabelViewReply };
+  heatView: { request: HeatViewRequest; piece: never; reply: HeatViewReply };
   measureSpeed: { request: SpeedRequest; piece: never; reply: number };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
   simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
@@ -147,10 +156,19 @@ const runners: Runners = {
     const { train } = await import('./train.ts');
     return { reply: await train(request, context) };
   },
-  async previewRegion(request, context) {
-    const { previewRegion } = await import('./preview-region.ts');
-    const reply = await previewRegion(request, context);
+  async encodeView(request, context) {
+    const { encodeView } = await import('./live-view.ts');
+    return { reply: await encodeView(request, context) };
+  },
+  async labelView(request, context) {
+    const { labelView } = await import('./live-view.ts');
+    const reply = await labelView(request, context);
     return { reply, transfer: [reply.classes.buffer, reply.confidence.buffer] };
+  },
+  async heatView(request, context) {
+    const { heatView } = await import('./live-view.ts');
+    const reply = await heatView(request, context);
+    return { reply, transfer: [reply.heat.buffer] };
   },
   async measureSpeed(request, context) {
     const { measureSpeed } = await import('./measure-speed.ts');

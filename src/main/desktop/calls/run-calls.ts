@@ -27,9 +27,17 @@ export function runCalls(desktop: Desktop) {
       return { jobId: desktop.jobs.queue.add('segment', { sceneId, layer: name, settings: request }) };
     }),
     preview: calls.runs.preview.handler(async ({ input, signal }) => {
-      const { facts, request } = await prepared(input.sceneId, input.settings);
+      const { sceneId, settings } = input;
+      const { facts, request } = await prepared(sceneId, settings);
       const { path, asCrs } = facts;
-      return desktop.previews.draw(input.sceneId, path, request, asCrs, desktop.project.crs(), signal);
+      const tell = (share: number) => desktop.hub.send({ kind: 'preview', sceneId, share });
+      return desktop.previews.draw(path, request, settings, asCrs, desktop.project.crs(), signal, tell);
     }),
+    relabel: calls.runs.relabel.handler(({ input, signal }) =>
+      desktop.previews.label(input.view, input.settings, signal),
+    ),
+    heat: calls.runs.heat.handler(({ input, signal }) =>
+      desktop.previews.heat(input.view, input.word, input.settings, signal),
+    ),
   };
 }

@@ -1,0 +1,363 @@
+import { ScoreAccumulator } from '../classmap/accumulate.ts';
+import type { ClassEntry } from '../classmap/class-entry.ts';
+import { decisionRule, RowDecider } from '../classmap/decide.ts';
+import {
+  CoordinateProjector,
+  CoordinateRounder,
+  type Coordinates,
+  emptyCoordinates,
+} from '../features/coordinates.ts';
+import type { EncodedWindow } from '../features/encoded-window.ts';
+import { choosePixelBasis } from '../features/pixel-basis.ts';
+import type { SessionOptions } from '../infer/session.ts';
+import type { EncoderSettings } from '../infer/window-encoder.ts';
+import { WindowLabeller } from '../infer/window-labeller.ts';
+import type { TemplateSetName } from '../net/templates.ts';
+import { openPack } from '../pack/open-pack.ts';
+import type { RadarRecipe } from '../prep/sar/recipe.ts';
+import { chooseWorkingGrid, coarserGrid } from '../prep/working-grid.ts';
+import type { Extent } from '../raster/extent.ts';
+import { applyAffine, type Grid, type Window } from '../raster/grid.ts';
+import { Problem, throwIfCancelled } from '../report/problem.ts';
+import {
+  planWindows,
+  selectWindows,
+  type WindowPlan,
+  windowAt,
+  windowNumber,
+  windowStart,
+} from '../tile/plan.ts';
+import { workingRange } from '../tile/sampling.ts';
+import { GlobalScores, globalScoresOf } from './global-scores.ts';
+import { finestShare, pixelSpectrum, type SampleWindow } from './pixel-sample.ts';
+import { normaliserOf, prepareScene } from './prepare-scene.ts';
+import { openRunScene, runWindow } from './radar-preparation.ts';
+import type { TaskContext } from './task-context.ts';
+import { WarmPack } from './warm-pack.ts';
+
+export interface EncodeViewRequest {
+  scene: string;
+  pack: string;
+  encoder: EncoderSettings;
+  upsample: boolean;
+  session: SessionOptions;
+  /** 1-based. */
+  bands: number[] | null;
+  resolution: number | 'native' | null;
+  /** Prepares a radar scene. */
+  radar: RadarRecipe | null;
+  extent: Extent | null;
+  window: number;
+  stride: number;
+  /** Working pixels of the view; above that, the working resolution is made coarser. */
+  mostPixels: number;
+  cacheBytes: number;
+}
+
+export interface EncodeViewReply {
+  /** Names the view in questions about it; the next view takes its place. */
+  view: string;
+  /** Where the view's pixels, working pixels, lie. */
+  grid: Grid;
+  /** Whether the scene was laid into another system than its file's. */
+  placed: boolean;
+  windows: number;
+  /** Windows that went through the encoder; the others were known. */
+  encoded: number;
+  /** Directions that are kept of a pixel's feature. */
+  rank: number;
+}
+
+export interface LabelViewRequest {
+  view: string;
+  classes: ClassEntry[];
+  templates: TemplateSetName;
+  lambda: number;
+  threshold: number | number[];
+  background: string | null;
+}
+
+export interface LabelViewReply {
+  /** `[height · width]`: class ids, 0 for none and above 255, and confidence in 1/255. */
+  classes: Uint8Array<ArrayBuffer>;
+  confidence: Uint8Array<ArrayBuffer>;
+}
+
+export interface HeatViewRequest {
+  view: string;
+  word: string;
+  templates: TemplateSetName;
+  lambda: number;
+}
+
+export interface HeatViewReply {
+  /** `[height · width]`: similarity from 1 (`low`) to 255 (`high`), 0 where nothing was measured. */
+  heat: Uint8Array<ArrayBuffer>;
+  low: number;
+  high: number;
+}
+
+/** A view whose pixels are known by their coordinates. */
+interface LiveView {
+  id: string;
+  warm: WarmPack;
+  coordinates: Coordinates;
+  plan: WindowPlan;
+  /** Of the view's first pixel on the working grid. */
+  column: number;
+  row: number;
+  /** Class tokens by window number. */
+  classTokens: ReadonlyMap<number, Float32Array>;
+}
+
+/** Windows that the directions are found from. */
+const mostSamples = 6;
+/** Rows that are labelled before a cancel is looked for. */
+const rowsAtOnce = 32;
+
+let warm: WarmPack | null = null;
+let view: LiveView | null = null;
+let views = 0;
+
+/**
+ * Encodes a part of a scene at its working resolution and keeps the coordinates of its pixels in this thread, so that any
+ * words can be asked of it at once: `labelView`, `heatView`. One view is kept.
+ */
+export async function encodeView(request: EncodeViewRequest, context: TaskContext): Promise<EncodeViewReply> {
+  const { signal } = context;
+  const kept = await warmUp(request);
+  const { manifest } = kept.pack;
+  const opened = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
+  const { scene } = opened;
+  try {
+    const { header } = scene;
+    const region = runWindow(opened, request.extent);
+    const finest = chooseWorkingGrid(
+      header.grid,
+      header.groundSampleDistance,
+      request.resolution ?? undefined,
+      manifest.finestResolution,
+    );
+    const pixels = (region.width * region.height) / finest.scale ** 2;
+    const grid =
+      pixels <= request.mostPixels
+        ? finest
+        : coarserGrid(
+            header.grid,
+            header.groundSampleDistance,
+            finest.scale * Math.sqrt(pixels / request.mostPixels),
+          );
+    const prepared = await prepareScene(scene, request, grid, signal);
+    const normalise = normaliserOf(manifest.normalisation);
+    const plan = planWindows(grid.width, grid.height, request.window, request.stride);
+    const columns = workingRange(region.column, region.width, grid.scale, plan.columns.size);
+    const rows = workingRange(region.row, region.height, grid.scale, plan.rows.size);
+    const size = { width: columns.end - columns.start, height: rows.end - rows.start };
+    const chosen = selectWindows(plan, { column: columns.start, row: rows.start, ...size });
+    const windows: Window[] = [];
+    for (let row = chosen.firstRow; row < chosen.endRow; row++)
+      for (let column = chosen.firstColumn; column < chosen.endColumn; column++)
+        windows.push(windowAt(plan, column, row));
+    const read = async (window: Window) => {
+      const { pixels: colours, valid } = await prepared.working.read(window, signal);
+      return { pixels: normalise(colours, valid), valid };
+    };
+    const place = JSON.stringify([
+      prepared.sceneFingerprint,
+      prepared.bands,
+      prepared.stretch,
+      request.radar,
+      grid.scale,
+      request.window,
+      request.stride,
+    ]);
+    // Comparing takes about as long as encoding.
+    const total = 2 * windows.length;
+    let done = 0;
+    const passed = async () => {
+      context.report({ phase: 'encoding the view', done: ++done, total, unit: 'windows' });
+      await yieldToEvents(signal);
+    };
+    let encodedCount = 0;
+    const encoded: (EncodedWindow | null)[] = [];
+    const classTokens = new Map<number, Float32Array>();
+    for (const window of windows) {
+      const { pixels: values, valid } = await read(window);
+      if (valid.includes(1)) {
+        const one = await kept.window(`${place} ${window.column} ${window.row}`, () => {
+          encodedCount++;
+          return kept.encoder.encode(values, window.height, window.width, signal);
+        });
+        encoded.push(one);
+        classTokens.set(windowNumber(plan, window), one.cls);
+      } else encoded.push(null);
+      await passed();
+    }
+    const sample: SampleWindow[] = [];
+    const known = windows.flatMap((window, i) => (encoded[i] ? [{ window, encoded: encoded[i] }] : []));
+    const wanted = Math.min(mostSamples, Math.ceil(known.length / 4));
+    for (let i = 0; i < wanted; i++) {
+      const { window, encoded: one } = known[Math.floor(((i + 0.5) * known.length) / wanted)]!;
+      const { width, height } = window;
+      sample.push({ encoded: one, ...(await read(window)), width, height });
+    }
+    const { session, upsample } = request;
+    const spectrum = await pixelSpectrum(sample, { pack: kept.pack, upsample, session, signal });
+    const basis = choosePixelBasis(spectrum, finestShare);
+    const coordinates = emptyCoordinates(basis, size.width, size.height);
+    const rounder = new CoordinateRounder(basis);
+    const sums = new ScoreAccumulator(plan, basis.rank, columns.start, size.width, rows.start);
+    const products = new Float32Array(basis.rank * size.width);
+    const validRow = new Uint8Array(size.width);
+    const labeller = await WindowLabeller.open(kept.pack, basis.directions, { lambda: 0, upsample }, session);
+    try {
+      const perRow = chosen.endColumn - chosen.firstColumn;
+      for (const [i, window] of windows.entries()) {
+        const one = encoded[i];
+        if (one) {
+          const { pixels: values, valid } = await read(window);
+          sums.add(window, await labeller.label(one, values, window.height, window.width, signal), valid);
+        }
+        await passed();
+        if ((i + 1) % perRow !== 0) continue;
+        const next = chosen.firstRow + (i + 1) / perRow;
+        const until = next < chosen.endRow ? windowStart(plan.rows, next) : rows.end;
+        while (sums.row < Math.min(until, rows.end)) {
+          const row = sums.row - rows.start;
+          sums.take(products, validRow);
+          rounder.round(products, validRow, 0, coordinates, row);
+        }
+      }
+    } finally {
+      await labeller.close();
+    }
+    view = {
+      id: `view ${++views}`,
+      warm: kept,
+      coordinates,
+      plan,
+      column: columns.start,
+      row: rows.start,
+      classTokens,
+    };
+    const [x, y] = applyAffine(grid.transform, columns.start, rows.start);
+    const [, xColumn, xRow, , yColumn, yRow] = grid.transform;
+    return {
+      view: view.id,
+      grid: { ...size, transform: [x, xColumn, xRow, y, yColumn, yRow], crs: header.grid.crs },
+      placed: opened.placedFrom !== null,
+      windows: windows.length,
+      encoded: encodedCount,
+      rank: basis.rank,
+    };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Labels of the view for any words, thresholds and background. Throws `live/none` for a view that is not kept. */
+export async function labelView(request: LabelViewRequest, context: TaskContext): Promise<LabelViewReply> {
+  const { signal } = context;
+  const kept = viewNamed(request.view);
+  const rule = decisionRule(request.classes, request.threshold, request.background);
+  const words = request.classes.flatMap((entry) => entry.words);
+  const embeddings = await kept.warm.embeddings(words, request.templates, context);
+  const { width, height, valid } = kept.coordinates;
+  const decider = new RowDecider(rule, width);
+  const narrow = request.classes.every(({ id }) => id <= 255);
+  const classes = narrow ? new Uint8Array(width * height) : new Uint16Array(width * height);
+  const confidence = new Uint8Array(width * height);
+  await eachRow(kept, embeddings, request.lambda, signal, (row, similarities) => {
+    decider.decide(
+      similarities,
+      valid.subarray(row * width, (row + 1) * width),
+      classes,
+      confidence,
+      row * width,
+    );
+  });
+  return {
+    classes: classes instanceof Uint8Array ? classes : Uint8Array.from(classes, (id) => (id > 255 ? 0 : id)),
+    confidence,
+  };
+}
+
+/** Similarity of the view's pixels with one word, as a picture. Throws `live/none`. */
+export async function heatView(request: HeatViewRequest, context: TaskContext): Promise<HeatViewReply> {
+  const { signal } = context;
+  const kept = viewNamed(request.view);
+  const embeddings = await kept.warm.embeddings([request.word], request.templates, context);
+  const { width, height, valid } = kept.coordinates;
+  const all = new Float32Array(width * height);
+  await eachRow(kept, embeddings, request.lambda, signal, (row, similarities) => {
+    all.set(similarities.subarray(0, width), row * width);
+  });
+  // From the lowest hundredth to the highest: single pixels shall not take the scale for themselves.
+  const some: number[] = [];
+  const step = Math.max(1, Math.floor(all.length / 20_000));
+  for (let i = 0; i < all.length; i += step) if (valid[i] !== 0) some.push(all[i]!);
+  some.sort((a, b) => a - b);
+  const low = some[Math.floor(some.length * 0.01)] ?? 0;
+  const high = Math.max(low + 1e-9, some[Math.ceil(some.length * 0.99) - 1] ?? 1);
+  const heat = new Uint8Array(width * height);
+  for (let i = 0; i < heat.length; i++) {
+    if (valid[i] === 0) continue;
+    const share = (all[i]! - low) / (high - low);
+    heat[i] = 1 + Math.round(254 * (share < 0 ? 0 : share > 1 ? 1 : share));
+  }
+  return { heat, low, high };
+}
+
+/** Calls `use` with the similarities `[words, width]` of each row, from top to bottom. */
+async function eachRow(
+  { coordinates, plan, column, row: top, classTokens }: LiveView,
+  embeddings: Float32Array,
+  lambda: number,
+  signal: AbortSignal,
+  use: (row: number, similarities: Float32Array) => void,
+): Promise<void> {
+  const { basis, width, height, levels } = coordinates;
+  const projector = new CoordinateProjector(basis, embeddings);
+  const scores = new Map(
+    [...classTokens].map(([number, cls]) => [number, globalScoresOf(cls, embeddings, lambda)]),
+  );
+  const global = new GlobalScores(
+    plan,
+    column,
+    width,
+    projector.words,
+    (windowColumn, windowRow) => scores.get(windowRow * plan.columns.count + windowColumn) ?? null,
+  );
+  const similarities = new Float32Array(projector.words * width);
+  for (let row = 0; row < height; row++) {
+    if (row % rowsAtOnce === 0) await yieldToEvents(signal);
+    projector.project(levels, row * basis.rank * width, width, width, similarities, 0, width);
+    if (lambda !== 0) global.add(top + row, similarities);
+    use(row, similarities);
+  }
+}
+
+function viewNamed(id: string): LiveView {
+  if (view?.id !== id) {
+    throw new Problem('live/none', 'The view is no longer at hand.', 'Press Preview: it is encoded again.');
+  }
+  return view;
+}
+
+/** The pack and encoder asked for: those of the last view where they are the same. */
+async function warmUp({ pack: folder, encoder, session }: EncodeViewRequest): Promise<WarmPack> {
+  const key = WarmPack.keyOf(await openPack(folder), encoder, session);
+  if (warm?.key === key) return warm;
+  const old = warm;
+  warm = null;
+  view = null;
+  await old?.close();
+  warm = await WarmPack.open(folder, encoder, session);
+  return warm;
+}
+
+/** A cancel comes in as an event. */
+async function yieldToEvents(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  throwIfCancelled(signal);
+}
