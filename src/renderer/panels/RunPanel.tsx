@@ -126,9 +126,10 @@ export function RunPanel() {
             )}
             {packs
               .filter(({ installed }) => installed)
-              .map(({ name, title }) => (
+              .map(({ name, title, precision }) => (
                 <option key={name} value={name}>
                   {title.split(/[:,]/)[0]}
+                  {precision !== 'float32' && `, ${precision}`}
                 </option>
               ))}
           </select>
