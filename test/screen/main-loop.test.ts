@@ -319,6 +319,14 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
   });
 });
 
+/** A file's bytes without the moment that the run began, which its description tells. */
+function undated(file: string): string {
+  const bytes = readFileSync(file).toString('latin1');
+  const dates = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
+  expect(bytes.match(dates)?.length).toBe(1);
+  return bytes.replace(dates, '');
+}
+
 /** Every value of every polygon of a project's layers, geometries as they lie in the file. */
 function polygonsOf(project: string): string[][] {
   const database = new Database(project, { readonly: true });
@@ -379,11 +387,9 @@ describe.skipIf(missing !== '')('a host that is killed in the middle of a run', 
       );
       const rasters = project.replace(/\.gpkg$/, '.landscribe');
       for (const kind of ['', '.confidence']) {
-        const [resumed, whole] = [1, 2].map((run) =>
-          readFileSync(path.join(rasters, `run-${run}${kind}.tif`)),
-        );
+        const [resumed, whole] = [1, 2].map((run) => undated(path.join(rasters, `run-${run}${kind}.tif`)));
         expect(resumed!.length).toBeGreaterThan(1000);
-        expect(resumed!.equals(whole!), `run-1${kind}.tif equals run-2${kind}.tif`).toBe(true);
+        expect(resumed === whole, `run-1${kind}.tif equals run-2${kind}.tif`).toBe(true);
       }
       const [resumed, whole] = polygonsOf(project);
       expect(resumed!.length).toBeGreaterThan(100);

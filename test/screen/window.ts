@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -14,13 +14,42 @@ export const browserFile = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/
 /** Pictures of the suite, for looking at and for the guide; nothing is written unless a folder is named. */
 const pictures = process.env.LANDSCRIBE_PICTURES;
 
-let built: Promise<unknown> | null = null;
 let browser: Browser | null = null;
 
-/** Builds the screen once, as `npm run build:screen` does. */
-function builtScreen(): Promise<unknown> {
-  built ??= build({ configFile: path.join(root, 'vite.config.ts'), logLevel: 'error' });
-  return built;
+/**
+ * Builds the screen as `npm run build:screen` does, once for all test files that run side by side: only where sources
+ * are newer than what is built, and without taking away what an open page may still load.
+ */
+async function builtScreen(): Promise<void> {
+  const lock = path.join(tmpdir(), 'landscribe-screen-build.lock');
+  for (const deadline = Date.now() + 120_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+    if (isBuilt()) return;
+    try {
+      mkdirSync(lock);
+      break;
+    } catch {
+      // Another test file is building it; one that was killed leaves its lock.
+      if (Date.now() > deadline) break;
+    }
+  }
+  try {
+    if (isBuilt()) return;
+    const configFile = path.join(root, 'vite.config.ts');
+    await build({ configFile, logLevel: 'error', build: { emptyOutDir: false } });
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+function isBuilt(): boolean {
+  const page = path.join(root, 'dist/renderer/index.html');
+  if (!existsSync(page)) return false;
+  const { mtimeMs } = statSync(page);
+  return ['src/renderer', 'src/main/rpc', 'package-lock.json', 'vite.config.ts'].every((place) =>
+    [place, ...globSync(`${place}/**`, { cwd: root })].every(
+      (file) => statSync(path.join(root, file)).mtimeMs < mtimeMs,
+    ),
+  );
 }
 
 export interface OpenWindow {
@@ -93,13 +122,18 @@ export async function openScene({ page, folder }: OpenWindow, name: string): Pro
 }
 
 /** Types classes into the last row, one after the other; words of a class by commas. */
-export async function typeClasses(page: Page, classes: readonly string[]): Promise<void> {
+export async function typeClasses(
+  page: Page,
+  classes: readonly string[],
+  language: 'en' | 'de' = 'en',
+): Promise<void> {
+  const [newClass, wordsFor] = language === 'en' ? ['New class', 'Words for'] : ['Neue Klasse', 'Wörter für'];
   for (const words of classes) {
     const first = words.split(',')[0]!.trim();
-    const field = page.getByRole('combobox', { name: 'New class' });
+    const field = page.getByRole('combobox', { name: newClass });
     await field.fill(words);
     await field.press('Enter');
-    await page.getByRole('combobox', { name: `Words for ${first}` }).waitFor();
+    await page.getByRole('combobox', { name: `${wordsFor} ${first}` }).waitFor();
   }
 }
 

@@ -8,6 +8,7 @@ import { preferences } from '../state/preferences.ts';
 import { host } from '../state/project.ts';
 import { session, type Tool } from '../state/session.ts';
 import { type TextKey, textNow } from '../texts/catalogue.ts';
+import { saveTree } from './ahead.ts';
 import { chooseFiles } from './choose-files.ts';
 import { changeNode, findNode, nodeName, withoutNode } from './layer-tree.ts';
 import { overwriting } from './overwriting.ts';
@@ -27,6 +28,8 @@ export interface Command {
   separated?: boolean;
   enabled?: () => boolean;
   checked?: () => boolean;
+  /** What it would be done to now. */
+  about?: () => string | null;
   run(): unknown;
 }
 
@@ -67,12 +70,7 @@ async function removeNode(): Promise<void> {
   if (node.kind === 'scene') await attempt(ask.scenes.remove({ id: Number(key) }));
   else if (node.kind === 'layer') await attempt(ask.layers.drop({ layer: key }));
   else
-    await attempt(
-      ask.project.saveTree({
-        tree: withoutNode(state.tree, node.id),
-        label: textNow('step.remove', { name: nodeName(state, node) }),
-      }),
-    );
+    await saveTree(withoutNode(state.tree, node.id), textNow('step.remove', { name: nodeName(state, node) }));
   session.set({ node: null });
 }
 
@@ -81,8 +79,9 @@ export async function saveVisible(id: string, visible: boolean): Promise<void> {
   const node = state && findNode(state.tree, id);
   if (!state || !node) return;
   const label = textNow(visible ? 'step.show' : 'step.hide', { name: nodeName(state, node) });
-  await attempt(
-    ask.project.saveTree({ tree: changeNode(state.tree, id, (old) => ({ ...old, visible })), label }),
+  await saveTree(
+    changeNode(state.tree, id, (old) => ({ ...old, visible })),
+    label,
   );
 }
 
@@ -121,7 +120,7 @@ async function addGroup(): Promise<void> {
     visible: true,
     children: [],
   };
-  await attempt(ask.project.saveTree({ tree: [group, ...state.tree], label: textNow('step.group') }));
+  await saveTree([group, ...state.tree], textNow('step.group'));
   session.set({ node: id });
 }
 
@@ -194,7 +193,10 @@ export const commands: readonly Command[] = [
     keys: ['Ctrl+Shift+S'],
     enabled: () => project() !== null,
     async run() {
-      const [file] = (await chooseFiles('save-project', project()!.path)) ?? [];
+      const { untitled, path, scenes } = project()!;
+      // An untitled project lies among the program's own files; its first scene names it.
+      const name = scenes[0]?.name.replace(/\.[^.]+$/, '') ?? 'project';
+      const [file] = (await chooseFiles('save-project', untitled ? `${name}.gpkg` : path)) ?? [];
       if (file) await overwriting((overwrite) => ask.project.saveAs({ path: file, overwrite }));
     },
   },
@@ -229,6 +231,7 @@ export const commands: readonly Command[] = [
     menu: 'edit',
     keys: ['Ctrl+Z'],
     enabled: () => writable() && project()!.undo !== null,
+    about: () => project()?.undo ?? null,
     run: () => attempt(ask.project.undo()),
   },
   {
@@ -237,6 +240,7 @@ export const commands: readonly Command[] = [
     menu: 'edit',
     keys: ['Ctrl+Shift+Z', 'Ctrl+Y'],
     enabled: () => writable() && project()!.redo !== null,
+    about: () => project()?.redo ?? null,
     run: () => attempt(ask.project.redo()),
   },
   {

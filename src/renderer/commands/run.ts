@@ -1,5 +1,5 @@
 import type { Box } from '../../main/rpc/base.ts';
-import type { ProjectScene, ProjectState } from '../../main/rpc/project.ts';
+import type { ProjectScene } from '../../main/rpc/project.ts';
 import type { Prompt } from '../../main/rpc/prompts.ts';
 import type { RunSettings } from '../../main/rpc/runs.ts';
 import { attempt } from '../connection/attempt.ts';
@@ -12,6 +12,8 @@ import { host } from '../state/project.ts';
 import { type KeptSettings, keptSettings, runKey } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
+import { ahead } from './ahead.ts';
+import { beginLive } from './live.ts';
 
 /** The scene that a run works on: the selected one, else the topmost. */
 export function runScene(): ProjectScene | null {
@@ -39,24 +41,14 @@ export async function saveRunSettings(part: Partial<KeptSettings>): Promise<void
   const { project } = host.get();
   if (!project) return;
   const value = { ...keptSettings(project.settings), ...part };
-  await ahead(
-    { settings: { ...project.settings, [runKey]: value } },
+  await ahead({ settings: { ...project.settings, [runKey]: value } }, () =>
     ask.project.saveSetting({ key: runKey, value, label: textNow('step.settings') }),
   );
 }
 
 /** Changes the classes, at once on the screen. */
 export async function savePrompts(prompts: Prompt[], label: string): Promise<void> {
-  await ahead({ prompts }, ask.prompts.save({ prompts, label }));
-}
-
-/** Shows a change before the host has kept it; what it refuses is taken back. */
-async function ahead(part: Partial<ProjectState>, call: Promise<unknown>): Promise<void> {
-  host.set(({ project }) => ({ project: project && { ...project, ...part } }));
-  const kept = await attempt(call.then(() => true));
-  if (kept) return;
-  const state = await attempt(ask.project.state());
-  if (state !== undefined) host.set({ project: state });
+  await ahead({ prompts }, () => ask.prompts.save({ prompts, label }));
 }
 
 function missing(): boolean {
@@ -87,12 +79,14 @@ export async function preview(): Promise<void> {
   previewing?.abort();
   const own = new AbortController();
   previewing = own;
-  session.set({ previewing: true });
+  session.set({ previewing: true, previewShare: 0 });
   const result = await attempt(ask.runs.preview({ sceneId: scene.id, settings }, { signal: own.signal }));
   if (previewing !== own) return;
   previewing = null;
-  session.set({ previewing: false, ...(result && { preview: result.picture }) });
-  if (result) log('info', textNow('log.preview', { seconds: result.seconds.toFixed(1) }));
+  session.set({ previewing: false, ...(result && { preview: result.picture, heat: null }) });
+  if (!result) return;
+  beginLive(result.view, settings);
+  log('info', textNow('log.preview', { seconds: result.seconds.toFixed(1) }));
 }
 
 export function cancelPreview(): void {

@@ -1,6 +1,7 @@
 import type { Job } from '../../main/rpc/jobs.ts';
 import { dialogs } from '../state/dialogs.ts';
-import { host } from '../state/project.ts';
+import { host, receive } from '../state/project.ts';
+import { session } from '../state/session.ts';
 import { ask, connect } from './client.ts';
 
 const logLines = 1000;
@@ -32,7 +33,8 @@ async function refreshAll(): Promise<void> {
     ask.jobs.list(),
     ask.packs.list(),
   ]);
-  host.set({ door: about.door, version: about.version, project, jobs, packs });
+  host.set({ door: about.door, version: about.version, jobs, packs });
+  receive(project);
 }
 
 let asked = false;
@@ -48,7 +50,9 @@ async function refreshProject(): Promise<void> {
       const project = await ask.project.state();
       // Another project has other jobs, and what it was in the middle of is asked as it opens.
       const other = project?.path !== host.get().project?.path;
-      host.set({ project, ...(other && { jobs: await ask.jobs.list() }) });
+      const jobs = other ? await ask.jobs.list() : null;
+      if (jobs) host.set({ jobs });
+      receive(project);
     }
   } finally {
     asked = false;
@@ -76,7 +80,8 @@ async function followEvents(signal: AbortSignal): Promise<void> {
       if (event.problem) dialogs.set({ problem: event.problem });
     } else if (event.kind === 'overviews') {
       host.set(({ overviews }) => ({ overviews: { ...overviews, [event.sceneId]: event.share } }));
-    }
+    } else if (event.kind === 'preview' && session.get().previewing)
+      session.set({ previewShare: event.share });
   }
 }
 

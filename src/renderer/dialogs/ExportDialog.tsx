@@ -30,7 +30,9 @@ export function ExportDialog({ table }: { table: string }) {
   const [onlySelected, setOnlySelected] = useState(selected > 0);
   const [useFilter, setUseFilter] = useState(filtered);
   const [simplify, setSimplify] = useState(0);
-  const [out, setOut] = useState('');
+  const [out, setOut] = useState(() =>
+    project && layer && !project.untitled ? `${folderOf(project.path)}${fileName(layer.name)}` : '',
+  );
   const [counts, setCounts] = useState<{ before: number; after: number } | null>(null);
   const close = () => dialogs.set({ export: null });
 
@@ -121,8 +123,7 @@ export function ExportDialog({ table }: { table: string }) {
           <button
             type="button"
             onClick={async () => {
-              const [file] =
-                (await chooseFiles('export', `${project.path.replace(/[^/\\]*$/, '')}${layer.name}`)) ?? [];
+              const [file] = (await chooseFiles('export', out || fileName(layer.name))) ?? [];
               if (file) setOut(file);
             }}
           >
@@ -191,3 +192,9 @@ export function ExportDialog({ table }: { table: string }) {
     </Dialog>
   );
 }
+
+/** With the mark at its end. */
+const folderOf = (file: string) => file.replace(/[^/\\]*$/, '');
+
+/** A layer's name as a file may be called on any system. */
+const fileName = (name: string) => name.replace(/[\\/:*?"<>|]+/g, ' ').trim();

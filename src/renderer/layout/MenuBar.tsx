@@ -189,7 +189,10 @@ function Item({ command, onStart }: { command: Command; onStart(run: () => unkno
         onClick={() => enabled && onStart(command.run)}
       >
         <span className="check">{checked ? '✓' : ''}</span>
-        <span className="grow">{text(command.label)}</span>
+        <span className="grow">
+          {text(command.label)}
+          {command.about?.() && <span className="quiet"> {command.about()}</span>}
+        </span>
         {command.keys && <kbd>{keysText(command.keys[0]!)}</kbd>}
       </button>
     </>

@@ -41,6 +41,8 @@ export function ToolBar() {
         const [id, icon] = tool;
         const command = commandOf(id);
         const label = text(command.label);
+        const about = command.about?.();
+        const full = about ? `${label}: ${about}` : label;
         return (
           <button
             key={id}
@@ -49,7 +51,7 @@ export function ToolBar() {
             aria-label={label}
             aria-pressed={command.checked?.()}
             disabled={!(command.enabled?.() ?? true)}
-            title={command.keys ? `${label} (${keysText(command.keys[0]!)})` : label}
+            title={command.keys ? `${full} (${keysText(command.keys[0]!)})` : full}
             onClick={() => runCommand(id)}
           >
             <Icon name={icon} />

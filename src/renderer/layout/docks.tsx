@@ -119,7 +119,7 @@ function arrange(docks: DockviewApi): void {
   map.group.model.header.hidden = true;
   map.group.locked = 'no-drop-target';
   const prompts = add('prompts', { referencePanel: 'map', direction: 'right' });
-  add('run', { referencePanel: 'prompts', direction: 'below' });
+  const run = add('run', { referencePanel: 'prompts', direction: 'below' });
   const layers = add('layers', { referencePanel: 'map', direction: 'left' });
   add('styling', { referencePanel: 'layers', direction: 'below' });
   add('scene', { referencePanel: 'styling', direction: 'within' });
@@ -130,5 +130,6 @@ function arrange(docks: DockviewApi): void {
   docks.getPanel('styling')!.api.setActive();
   layers.api.setSize({ width: 270 });
   prompts.api.setSize({ width: 330 });
+  run.api.setSize({ height: 400 });
   jobs.api.setSize({ height: 190 });
 }

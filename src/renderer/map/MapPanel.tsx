@@ -266,7 +266,7 @@ function mountMap(
     const here = view.getResolution()!;
     const apart = Math.hypot(centre[0]! - own.centre[0], centre[1]! - own.centre[1]);
     if (
-      apart < here * 1e-3 &&
+      apart < here * 1e-6 &&
       Math.abs(here / own.resolution - 1) < 1e-9 &&
       view.getRotation() === own.rotation
     )
@@ -303,20 +303,29 @@ function mountMap(
       pointer: inSystem(event.coordinate as [number, number], system, mapSystem(project.system)),
     });
   });
-  const leave = () => session.set({ pointer: null });
+  /** Whether the pointer is in this view, and not in another. */
+  let pointed = false;
+  const enter = () => {
+    pointed = true;
+  };
+  const leave = () => {
+    pointed = false;
+    session.set({ pointer: null });
+  };
   const menu = (event: MouseEvent) => {
     event.preventDefault();
     const { pointer } = session.get();
     if (pointer) void navigator.clipboard?.writeText(`${pointer[0]}, ${pointer[1]}`).catch(() => {});
   };
+  element.addEventListener('pointerenter', enter);
   element.addEventListener('pointerleave', leave);
   element.addEventListener('contextmenu', menu);
 
   /** Crosshair of the pointer in the other views, and swiping. */
   function drawPointer(): void {
-    const { pointer, views, activeView } = session.get();
+    const { pointer, views } = session.get();
     const { project } = host.get();
-    const show = pointer && project && system && views.length > 1 && activeView !== id;
+    const show = pointer && project && system && views.length > 1 && !pointed;
     const at = show
       ? map.getPixelFromCoordinate(inSystem(pointer, mapSystem(project.system), system!))
       : null;
@@ -364,8 +373,17 @@ function mountMap(
     session.subscribe(() => {
       // The pointer and the place change with every frame; the layers depend on neither.
       const own = ownView();
-      const { selection, preview, previewConfidence } = session.get();
-      const parts = [own?.crs, own?.hidden, own?.shifts, selection, preview, previewConfidence];
+      const { selection, filtering, preview, previewConfidence, heat } = session.get();
+      const parts = [
+        own?.crs,
+        own?.hidden,
+        own?.shifts,
+        selection,
+        filtering,
+        preview,
+        previewConfidence,
+        heat,
+      ];
       if (parts.some((part, index) => part !== drawn[index])) {
         drawn = parts;
         void update().then(updateSwipe);
@@ -388,6 +406,7 @@ function mountMap(
     closed = true;
     for (const stop of stops) stop();
     resize.disconnect();
+    element.removeEventListener('pointerenter', enter);
     element.removeEventListener('pointerleave', leave);
     element.removeEventListener('contextmenu', menu);
     openMaps.delete(id);

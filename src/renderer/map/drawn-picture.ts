@@ -7,7 +7,9 @@ import type { MapSystem } from './projection.ts';
 /** A picture of class numbers on its way, drawn in the classes' colours as far as it is sure enough. */
 export class DrawnPicture {
   readonly layer = new ImageLayer<ImageCanvas>();
-  #pixels: ImageData | null = null;
+  /** Told of a picture's address when the map has drawn it. */
+  onDrawn: (address: string) => void = () => {};
+  #pixels: PicturePixels | null = null;
   #shown = '';
   #loaded = '';
   #address = '';
@@ -25,7 +27,7 @@ export class DrawnPicture {
       this.#draw(picture, colours, confidence, system);
       return;
     }
-    void readPixels(address).then((pixels) => {
+    void readPixels(picture).then((pixels) => {
       if (this.#address !== address || !pixels) return;
       this.#pixels = pixels;
       this.#loaded = address;
@@ -55,11 +57,13 @@ export class DrawnPicture {
       const [red, green, blue] = channelsOf(colour);
       table[id & 255] = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
     }
-    const from = pixels.data;
+    const { classes, sure } = pixels;
     const to = new Uint32Array(drawn.data.buffer);
     const least = Math.round(confidence * 255);
-    for (let i = 0; i < to.length; i++) to[i] = from[i * 4 + 1]! >= least ? table[from[i * 4]!]! : 0;
+    for (let i = 0; i < to.length; i++) to[i] = sure[i]! >= least ? table[classes[i]!]! : 0;
     context.putImageData(drawn, 0, 0);
+    const address = this.#loaded;
+    this.layer.once('postrender', () => this.onDrawn(address));
     const [x, xStep, xSkew, y, ySkew, yStep] = picture.transform;
     this.layer.setSource(
       new ImageCanvas({
@@ -89,10 +93,25 @@ export class DrawnPicture {
   }
 }
 
-/** The picture's bytes as they are: it is opaque, and no colour profile touches it. */
-async function readPixels(address: string): Promise<ImageData | null> {
+/** Class and confidence of every pixel, `[height · width]`. */
+interface PicturePixels {
+  width: number;
+  height: number;
+  classes: Uint8Array;
+  sure: Uint8Array;
+}
+
+/** The picture's bytes as they are; null where it is gone, as one is that others have followed. */
+async function readPixels({ address, width, height }: LivePicture): Promise<PicturePixels | null> {
   const reply = await fetch(address);
   if (!reply.ok) return null;
+  const count = width * height;
+  if (/\.bin(\?|$)/.test(address)) {
+    const bytes = new Uint8Array(await reply.arrayBuffer());
+    if (bytes.length !== 2 * count) return null;
+    return { width, height, classes: bytes.subarray(0, count), sure: bytes.subarray(count) };
+  }
+  // Opaque, and no colour profile touches it.
   const bitmap = await createImageBitmap(await reply.blob(), {
     premultiplyAlpha: 'none',
     colorSpaceConversion: 'none',
@@ -102,5 +121,13 @@ async function readPixels(address: string): Promise<ImageData | null> {
   canvas.height = bitmap.height;
   const context = canvas.getContext('2d', { willReadFrequently: true })!;
   context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const pixels = bitmap.width * bitmap.height;
+  const classes = new Uint8Array(pixels);
+  const sure = new Uint8Array(pixels);
+  for (let i = 0; i < pixels; i++) {
+    classes[i] = data[4 * i]!;
+    sure[i] = data[4 * i + 1]!;
+  }
+  return { width: bitmap.width, height: bitmap.height, classes, sure };
 }

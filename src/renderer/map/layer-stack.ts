@@ -9,6 +9,7 @@ import type { ProjectLayer, ProjectState, TreeNode } from '../../main/rpc/projec
 import type { RasterStyle } from '../../main/rpc/scenes.ts';
 import { host } from '../state/project.ts';
 import { type MapView, session } from '../state/session.ts';
+import { heatTable } from '../symbology/palette.ts';
 import { DrawnPicture } from './drawn-picture.ts';
 import { PaintedLayer } from './painted-layer.ts';
 import { inSystem, type MapSystem, mapSystem, unitsOnGround } from './projection.ts';
@@ -48,6 +49,7 @@ export class LayerStack {
   readonly #view: number;
   readonly #shown = new Map<string, Shown>();
   readonly #preview = new DrawnPicture();
+  readonly #heat = new DrawnPicture();
   readonly #running = new Map<number, DrawnPicture>();
   #selected: PaintedLayer | null = null;
 
@@ -88,6 +90,7 @@ export class LayerStack {
     for (const { layer } of this.#running.values()) this.#map.removeLayer(layer);
     this.#dropSelection();
     this.#map.removeLayer(this.#preview.layer);
+    this.#map.removeLayer(this.#heat.layer);
     this.#shown.clear();
     this.#running.clear();
   }
@@ -117,7 +120,8 @@ export class LayerStack {
       node.kind === 'scene'
         ? project.scenes.find(({ id }) => String(id) === key)
         : project.rasters.find(({ id }) => String(id) === key);
-    if (!raster?.style || ('missing' in raster && raster.missing)) return null;
+    // Without an extent it cannot be brought into the project's system.
+    if (!raster?.style || !raster.extent || ('missing' in raster && raster.missing)) return null;
     const ground = moved ?? ('display' in raster ? shiftOf(raster.display) : null);
     const centre = raster.extent && centreOf(raster.extent);
     const shift =
@@ -189,7 +193,8 @@ export class LayerStack {
       this.#add(node.id, { layer: painted.layer, source: '', painted });
     }
     const hidden = new Set(node.hidden ?? []);
-    const { confidence = 0, area = 0 } = node.filter ?? {};
+    const { filtering } = session.get();
+    const { confidence = 0, area = 0 } = (filtering?.node === node.id ? filtering : node.filter) ?? {};
     const colours = layer.classes
       .filter(({ id }) => !hidden.has(id))
       .map(({ id, colour }) => [id, colour] as const);
@@ -249,9 +254,21 @@ export class LayerStack {
       this.#map.removeLayer(drawn.layer);
       this.#running.delete(id);
     }
-    const { preview, previewConfidence } = session.get();
+    const { preview, previewConfidence, heat } = session.get();
+    if (heat && this.#fits(heat.picture.crs, project)) {
+      if (!this.#map.getLayers().getArray().includes(this.#heat.layer)) {
+        this.#heat.layer.setZIndex(9600);
+        this.#map.addLayer(this.#heat.layer);
+      }
+      this.#heat.onDrawn = (address) => this.#tell('heat', address);
+      this.#heat.show(heat.picture, heatTable(), 0, own);
+    } else {
+      this.#map.removeLayer(this.#heat.layer);
+      this.#tell('heat', null);
+    }
     if (!preview || !this.#fits(preview.crs, project)) {
       this.#map.removeLayer(this.#preview.layer);
+      this.#tell('preview', null);
       return;
     }
     if (!this.#map.getLayers().getArray().includes(this.#preview.layer)) {
@@ -259,8 +276,17 @@ export class LayerStack {
       this.#preview.layer.setOpacity(0.75);
       this.#map.addLayer(this.#preview.layer);
     }
+    this.#preview.onDrawn = (address) => this.#tell('preview', address);
     const colours = new Map(preview.classes.map(({ id, colour }) => [id, colour]));
     this.#preview.show(preview, colours, previewConfidence, own);
+  }
+
+  /** Which picture stands on the map: what is asked may be ahead of it. */
+  #tell(name: 'preview' | 'heat', address: string | null): void {
+    const element = this.#map.getTargetElement();
+    if (!element) return;
+    if (address === null) delete element.dataset[name];
+    else element.dataset[name] = address;
   }
 
   /** Pictures come in the project's system. */

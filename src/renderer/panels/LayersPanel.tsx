@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useState } from 'react';
 import type { ProjectState, TreeNode } from '../../main/rpc/project.ts';
+import { saveTree } from '../commands/ahead.ts';
 import { commandOf, runCommand, saveVisible } from '../commands/commands.ts';
 import {
   changeNode,
@@ -36,7 +37,7 @@ export function LayersPanel() {
       </div>
     );
   }
-  const save = (tree: TreeNode[], label: string) => void attempt(ask.project.saveTree({ tree, label }));
+  const save = (tree: TreeNode[], label: string) => void saveTree(tree, label);
   const shared = { project, selected, renaming, setRenaming, target, setTarget, save };
   return (
     <div className="panel layers">

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
+import { showHeat } from '../commands/live.ts';
 import { savePrompts, saveRunSettings } from '../commands/run.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
@@ -11,7 +12,8 @@ import { TagInput } from '../parts/TagInput.tsx';
 import { askUser, dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { keptSettings } from '../state/run-settings.ts';
-import { nextColour } from '../symbology/palette.ts';
+import { session } from '../state/session.ts';
+import { heatColours, nextColour } from '../symbology/palette.ts';
 import { useText } from '../texts/use-text.ts';
 
 const none: readonly Prompt[] = [];
@@ -23,6 +25,7 @@ export function PromptsPanel() {
   const settings = host.use((value) => value.project?.settings);
   const packs = host.use((value) => value.packs);
   const opened = host.use((value) => value.project !== null);
+  const heat = session.use((value) => value.heat);
   const { pack: packName, background, threshold } = keptSettings(settings);
   const pack = packs.find(({ name }) => name === packName);
   const unknown = useUnknownWords(prompts, packName, pack);
@@ -39,6 +42,12 @@ export function PromptsPanel() {
     );
   const add = (words: string[]) => {
     if (words.length === 0) return;
+    // A class that is there already takes the words: two of one name could not be told apart.
+    const same = prompts.findIndex(({ name }) => name === words[0]);
+    if (same >= 0) {
+      change(same, { words: [...new Set([...prompts[same]!.words, ...words])] });
+      return;
+    }
     const used = prompts.map(({ colour }) => colour);
     save(
       [...prompts, { name: words[0]!, words, colour: nextColour(used), threshold: null }],
@@ -78,6 +87,8 @@ export function PromptsPanel() {
               suggest={suggest}
               marked={unknown}
               onChange={(words) => change(index, { words, name: words[0]! })}
+              onDraft={(words) => session.set({ draft: words.length > 0 ? { row: index, words } : null })}
+              onHover={showHeat}
             />
             <NumberInput
               className="threshold"
@@ -115,9 +126,21 @@ export function PromptsPanel() {
             suggest={suggest}
             marked={unknown}
             onChange={add}
+            onDraft={(words) => session.set({ draft: words.length > 0 ? { row: null, words } : null })}
           />
         </li>
       </ol>
+      {heat && (
+        <p className="heat" role="status">
+          {text('prompts.heat', { word: heat.word })}
+          <span className="quiet">{heat.low.toFixed(3)}</span>
+          <span
+            className="ramp"
+            style={{ background: `linear-gradient(to right, ${heatColours.join(', ')})` }}
+          />
+          <span className="quiet">{heat.high.toFixed(3)}</span>
+        </p>
+      )}
       {prompts.length === 0 && <p className="quiet hint">{text('prompts.hint')}</p>}
       {unknown.size > 0 && (
         <div className="notice" role="status">

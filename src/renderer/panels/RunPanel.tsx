@@ -26,6 +26,9 @@ export function RunPanel() {
   const node = session.use((value) => value.node);
   const views = session.use((value) => value.views);
   const previewing = session.use((value) => value.previewing);
+  const previewShare = session.use((value) => value.previewShare);
+  const live = session.use((value) => value.live);
+  const livePreview = session.use((value) => value.livePreview);
   const preview = session.use((value) => value.preview);
   const confidence = session.use((value) => value.previewConfidence);
   const settings = keptSettings(project?.settings);
@@ -147,6 +150,14 @@ export function RunPanel() {
               </option>
             ))}
           </select>
+        </label>
+        <div className="indent speed">
+          <span className="quiet">
+            {pack?.installed && `${pack.precision} · `}
+            {provider?.windowsPerSecond
+              ? text('run.speed', { speed: provider.windowsPerSecond.toFixed(1) })
+              : text('run.notMeasured')}
+          </span>
           <button
             type="button"
             disabled={measuring}
@@ -155,12 +166,7 @@ export function RunPanel() {
           >
             {measuring ? '…' : text('run.measure')}
           </button>
-        </label>
-        <p className="quiet indent">
-          {provider?.windowsPerSecond
-            ? text('run.speed', { speed: provider.windowsPerSecond.toFixed(1) })
-            : text('run.notMeasured')}
-        </p>
+        </div>
         <label>
           <span>{text('run.resolution')}</span>
           <select
@@ -282,13 +288,6 @@ export function RunPanel() {
       {estimate && 'problem' in estimate && <p className="notice">{estimate.problem}</p>}
       {estimate && !('problem' in estimate) && (
         <>
-          <p className="estimate" role="status">
-            {estimate.seconds === null
-              ? text('run.estimateUnknown', { windows: estimate.windows })
-              : text('run.estimate', { time: durationText(estimate.seconds), windows: estimate.windows })}
-            {estimate.workingResolution !== null &&
-              ` · ${text('run.atResolution', { metres: Number(estimate.workingResolution.toPrecision(3)) })}`}
-          </p>
           {estimate.notes.map((note) => (
             <p key={note} className="quiet">
               {note}
@@ -303,24 +302,35 @@ export function RunPanel() {
       )}
       {project.access !== 'write' && <p className="notice">{text('run.readOnly')}</p>}
       {!ready && <p className="quiet hint">{text(scene ? 'run.noClassHint' : 'run.noSceneHint')}</p>}
-      <div className="buttons">
-        {previewing ? (
-          <button type="button" onClick={cancelPreview}>
-            {text('run.previewing')} ✕
-          </button>
-        ) : (
-          <button type="button" disabled={!ready} onClick={() => runCommand('processing.preview')}>
-            {text('command.preview')}
-          </button>
+      <div className="foot">
+        {estimate && !('problem' in estimate) && (
+          <p className="estimate" role="status">
+            {estimate.seconds === null
+              ? text('run.estimateUnknown', { windows: estimate.windows })
+              : text('run.estimate', { time: durationText(estimate.seconds), windows: estimate.windows })}
+            {estimate.workingResolution !== null &&
+              ` · ${text('run.atResolution', { metres: Number(estimate.workingResolution.toPrecision(3)) })}`}
+          </p>
         )}
-        <button
-          type="button"
-          className="main"
-          disabled={!ready || project.access !== 'write'}
-          onClick={() => runCommand('processing.run')}
-        >
-          {text('command.run')}
-        </button>
+        <div className="buttons">
+          {previewing ? (
+            <button type="button" onClick={cancelPreview}>
+              {text('run.previewing', { share: Math.floor(previewShare * 100) })} ✕
+            </button>
+          ) : (
+            <button type="button" disabled={!ready} onClick={() => runCommand('processing.preview')}>
+              {text('command.preview')}
+            </button>
+          )}
+          <button
+            type="button"
+            className="main"
+            disabled={!ready || project.access !== 'write'}
+            onClick={() => runCommand('processing.run')}
+          >
+            {text('command.run')}
+          </button>
+        </div>
       </div>
       {preview && (
         <>
@@ -333,7 +343,16 @@ export function RunPanel() {
             format={(value) => `${Math.round(value * 100)} %`}
             onMove={(value) => session.set({ previewConfidence: value })}
           />
-          <button type="button" className="link" onClick={() => session.set({ preview: null })}>
+          <label className="live" title={text('run.liveTip')}>
+            <input
+              type="checkbox"
+              checked={livePreview}
+              onChange={(event) => session.set({ livePreview: event.target.checked })}
+            />
+            {text('run.live')}
+          </label>
+          {livePreview && live === null && <p className="quiet">{text('run.liveGone')}</p>}
+          <button type="button" className="link" onClick={() => session.set({ preview: null, heat: null })}>
             {text('run.dropPreview')}
           </button>
         </>

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { ProjectLayer, ProjectState, TreeNode } from '../../main/rpc/project.ts';
+import { saveTree } from '../commands/ahead.ts';
 import { changeNode, findNode } from '../commands/layer-tree.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
@@ -31,11 +32,9 @@ export function StylingPanel() {
   const raster =
     node.kind === 'raster' ? project.rasters.find(({ id }) => `raster:${id}` === node.id) : undefined;
   const save = (part: Partial<Leaf>, label: string) =>
-    void attempt(
-      ask.project.saveTree({
-        tree: changeNode(project.tree, node.id, (old) => ({ ...old, ...part }) as TreeNode),
-        label,
-      }),
+    saveTree(
+      changeNode(project.tree, node.id, (old) => ({ ...old, ...part }) as TreeNode),
+      label,
     );
   return (
     <div className="panel styling">
@@ -46,7 +45,7 @@ export function StylingPanel() {
         maximum={1}
         step={0.05}
         format={(value) => `${Math.round(value * 100)} %`}
-        onRest={(opacity) => save({ opacity }, text('styling.opacity'))}
+        onRest={(opacity) => void save({ opacity }, text('styling.opacity'))}
       />
       {raster?.areas && (
         <AreaTable
@@ -109,7 +108,7 @@ function Filters({
 }: {
   layer: ProjectLayer;
   node: Leaf;
-  save(part: Partial<Leaf>, label: string): void;
+  save(part: Partial<Leaf>, label: string): Promise<boolean>;
 }) {
   const text = useText();
   const [columns, setColumns] = useState<Columns | null>(null);
@@ -123,7 +122,22 @@ function Filters({
     };
   }, [layer]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: by value
-  useEffect(() => setShown(filter), [filter.confidence, filter.area]);
+  useEffect(() => {
+    setShown(filter);
+    // The project has it now.
+    session.set({ filtering: null });
+  }, [filter.confidence, filter.area]);
+  /** On the map at once; the project keeps where the slider comes to rest. */
+  const move = (part: Partial<typeof filter>) => {
+    setShown({ ...shown, ...part });
+    session.set({ filtering: { node: node.id, ...shown, ...part } });
+  };
+  const keep = async (part: Partial<typeof filter>) => {
+    const kept = await save({ filter: { ...filter, ...part } }, text('styling.filter'));
+    if (kept) return;
+    setShown(filter);
+    session.set({ filtering: null });
+  };
   const histogram = useMemo(() => {
     const counts = new Array<number>(bins).fill(0);
     for (const value of columns?.confidence ?? []) counts[Math.min(bins - 1, Math.floor(value * bins))]!++;
@@ -159,8 +173,8 @@ function Filters({
         maximum={1}
         step={0.01}
         format={(value) => `≥ ${Math.round(value * 100)} %`}
-        onMove={(confidence) => setShown({ ...shown, confidence })}
-        onRest={(confidence) => save({ filter: { ...filter, confidence } }, text('styling.filter'))}
+        onMove={(confidence) => move({ confidence })}
+        onRest={(confidence) => void keep({ confidence })}
       />
       <Slider
         label={text('styling.area')}
@@ -169,8 +183,8 @@ function Filters({
         maximum={1}
         step={0.005}
         format={(value) => `≥ ${Math.round(toArea(value)).toLocaleString()} m²`}
-        onMove={(position) => setShown({ ...shown, area: toArea(position) })}
-        onRest={(position) => save({ filter: { ...filter, area: toArea(position) } }, text('styling.filter'))}
+        onMove={(position) => move({ area: toArea(position) })}
+        onRest={(position) => void keep({ area: toArea(position) })}
       />
       {kept !== null && (
         <p className="quiet" role="status">

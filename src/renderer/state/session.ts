@@ -43,11 +43,23 @@ export const session = createStore({
   node: null as string | null,
   /** Selected polygons of one layer. */
   selection: { layer: null as string | null, fids: new Set<number>() as ReadonlySet<number> },
+  /** Filter of a layer while its slider moves, before the project keeps it. */
+  filtering: null as { node: string; confidence: number; area: number } | null,
   /** Where a run or a preview works: whole scene, the active view, or a box in the project's CRS. */
   extent: { kind: 'scene' } as { kind: 'scene' } | { kind: 'view' } | { kind: 'box'; box: Box },
   /** The last preview, drawn above its scene. */
   preview: null as LivePicture | null,
   previewing: false,
+  /** Share of the preview's view that is encoded, 0-1. */
+  previewShare: 0,
+  /** The encoded view, which answers other words at once; null: none is at hand. */
+  live: null as string | null,
+  /** Whether the preview follows every change of classes and thresholds. */
+  livePreview: true,
+  /** What is being typed, before it becomes words of the class in that row; row null: a new class. */
+  draft: null as { row: number | null; words: string[] } | null,
+  /** The word whose similarity is drawn in place of the preview. */
+  heat: null as { word: string; picture: LivePicture; low: number; high: number } | null,
   /** Least confidence that the preview shows, 0-1. */
   previewConfidence: 0,
 });

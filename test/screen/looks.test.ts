@@ -1,0 +1,352 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crsSetting } from '../../src/main/desktop/open-project.ts';
+import { ProjectStore } from '../../src/main/project/project-store.ts';
+import { storedForm } from '../../src/main/project/stored-crs.ts';
+import { crsFromEpsg } from '../../src/worker/raster/crs.ts';
+import type { PolygonFeature } from '../../src/worker/vector/feature.ts';
+import { expectPicture } from './picture.ts';
+import { browserFile, choose, closeBrowser, type OpenWindow, openWindow, typeClasses } from './window.ts';
+
+const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
+const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
+if (missing) console.log(`The screen's looks are not tested: ${missing} is missing.`);
+
+const long = 300_000;
+const colours = ['#e69f00', '#56b4e9', '#009e73'];
+
+/** Stepped shapes on a part of the scene, some with holes. */
+function shapes(): PolygonFeature[] {
+  return Array.from({ length: 96 }, (_, index) => {
+    const left = 346_040 + (index % 12) * 36;
+    const bottom = 5_647_950 - Math.floor(index / 12) * 36 - 30;
+    const width = 12 + ((index * 7) % 17);
+    const height = 12 + ((index * 11) % 17);
+    const ring = [
+      ...[left, bottom, left + width, bottom, left + width, bottom + height / 2],
+      ...[left + width / 2, bottom + height / 2, left + width / 2, bottom + height, left, bottom + height],
+      ...[left, bottom],
+    ];
+    const hole = [
+      ...[left + 2, bottom + 2, left + 2, bottom + 5, left + 5, bottom + 5],
+      ...[left + 5, bottom + 2, left + 2, bottom + 2],
+    ];
+    const rings = index % 5 === 0 ? [ring, hole] : [ring];
+    return {
+      classId: 1 + (index % 3),
+      confidence: ((index * 13) % 100) / 100,
+      area: 0.75 * width * height,
+      perimeter: 2 * (width + height),
+      rings: rings.map((each) => Float64Array.from(each)),
+    };
+  });
+}
+
+async function writeProject(file: string, raster: string): Promise<void> {
+  const store = await ProjectStore.create(file);
+  const classes = ['building', 'road', 'tree'].map((name, index) => ({
+    id: index + 1,
+    name,
+    words: [name],
+    colour: colours[index]!,
+  }));
+  const crs = crsFromEpsg(25832);
+  store.saveSetting(crsSetting, storedForm(crs), 'System');
+  await store.addScene(raster);
+  const layer = store.addLayer({
+    name: 'Shapes',
+    description: '',
+    crs,
+    classes,
+    provenance: {
+      program: 'test',
+      version: '0',
+      date: '2026-01-01T00:00:00.000Z',
+      scene: '',
+      sceneFingerprint: '',
+      pack: '',
+      packChecksum: '',
+      classes,
+      settings: {},
+    },
+    style: { name: 'classes', qml: '', sld: '' },
+  });
+  layer.add(shapes());
+  layer.finish();
+  store.close();
+}
+
+interface Faults {
+  /** Texts that stand out too little from what is behind them, with their contrast. */
+  faint: string[];
+  /** Texts that do not fit where they stand. */
+  cut: string[];
+  /** Whether the window itself scrolls. */
+  scrolls: boolean;
+}
+
+/** What is wrong with the texts on the screen, computed from what the browser draws. As text: it runs in the page. */
+const findFaults = `(() => {
+  const channels = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const over = ([r, g, b, a = 1], under) => [r, g, b].map((value, i) => value * a + under[i] * (1 - a));
+  const luminance = (colour) => {
+    const [r, g, b] = colour.map((value) => {
+      const share = value / 255;
+      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const groundOf = (element) => {
+    const chain = [];
+    for (let at = element; at; at = at.parentElement) chain.unshift(at);
+    return chain.reduce((under, each) => {
+      const colour = channels(getComputedStyle(each).backgroundColor);
+      return colour.length < 3 ? under : over(colour, under);
+    }, [255, 255, 255]);
+  };
+  const off = (element) => element.closest(':disabled, [aria-disabled=true], .ol-viewport, .map-empty') !== null;
+  const seen = (element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width > 1 && height > 1 && element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  };
+  const faint = [];
+  const cut = [];
+  const holder = document.querySelector('dialog[open]') ?? document.body;
+  for (const element of holder.querySelectorAll('*')) {
+    if (!seen(element) || off(element)) continue;
+    const own = [...element.childNodes].filter(({ nodeType }) => nodeType === 3).map(({ data }) => data.trim()).join(' ').trim();
+    const field = element.matches('input:not([type=checkbox],[type=radio],[type=range],[type=color]), select');
+    const text = field ? (element.selectedOptions?.[0]?.textContent ?? element.value) || element.placeholder || '' : own;
+    if (text === '') continue;
+    const style = getComputedStyle(element);
+    const colour = !element.value && element.placeholder ? channels(getComputedStyle(element, '::placeholder').color) : channels(style.color);
+    const ground = groundOf(element);
+    const [dark, bright] = [luminance(over(colour, ground)), luminance(ground)].sort((a, b) => a - b);
+    const contrast = (bright + 0.05) / (dark + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (contrast < (large ? 3 : 4.5)) faint.push(text + ': ' + contrast.toFixed(2));
+    if (element.matches('select, button, label > span, output, th, .grid-row *, summary, legend, h2, h3')) {
+      const pen = document.createElement('canvas').getContext('2d');
+      pen.font = style.fontWeight + ' ' + style.fontSize + ' ' + style.fontFamily;
+      // A select keeps room for its arrow.
+      const room = element.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - (element.matches('select') ? 16 : 0);
+      const needed = element.matches('select') ? pen.measureText(text).width : element.scrollWidth - element.clientWidth + room;
+      if (needed > room + 1) cut.push(text + ': ' + Math.round(needed) + ' in ' + Math.round(room));
+    }
+  }
+  return { faint, cut, scrolls: document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight };
+})()`;
+
+async function expectNoFaults(page: Page, where: string): Promise<void> {
+  const { faint, cut, scrolls } = await page.evaluate<Faults>(findFaults);
+  expect.soft(faint.join('; '), `${where}: texts that are hard to see`).toBe('');
+  expect.soft(cut.join('; '), `${where}: texts that do not fit`).toBe('');
+  expect.soft(scrolls, `${where}: the window scrolls`).toBe(false);
+}
+
+/** The map without what is written on it. */
+async function bareMap(page: Page) {
+  await page.addStyleTag({ content: '.ol-scale-line, .map-north { visibility: hidden }' });
+  return page.getByRole('region', { name: 'Map 1' });
+}
+
+describe.skipIf(missing !== '')('the window', () => {
+  let folder: string;
+  let window: OpenWindow;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-looks-'));
+    copyFileSync(scene, path.join(folder, 'cologne.tif'));
+    await writeProject(path.join(folder, 'shapes.gpkg'), path.join(folder, 'cologne.tif'));
+    window = await openWindow(folder);
+    await window.page.setViewportSize({ width: 1280, height: 800 });
+  }, long);
+  afterAll(async () => {
+    await window?.close();
+    await closeBrowser();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  it(
+    'looks as expected while it is empty',
+    async () => {
+      const { page } = window;
+      await page.getByText('Open a scene to begin').waitFor();
+      await expectNoFaults(page, 'empty');
+      await expectPicture(page.locator('.screen'), 'empty', 3);
+    },
+    long,
+  );
+
+  it(
+    'draws a scene and polygons over it as expected',
+    async () => {
+      const { page } = window;
+      await page.keyboard.press('Control+O');
+      const dialog = page.getByRole('dialog', { name: 'Open project' });
+      await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
+      await page.keyboard.press('Enter');
+      await dialog.getByRole('option', { name: 'shapes.gpkg' }).click();
+      await expectNoFaults(page, 'open a project');
+      await dialog.getByRole('button', { name: 'Open', exact: true }).click();
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
+      await expectPicture(await bareMap(page), 'map', 4);
+      await page.getByRole('checkbox', { name: 'Show cologne.tif' }).click();
+      await page.getByRole('checkbox', { name: 'Show road' }).click();
+      await expectPicture(await bareMap(page), 'map-polygons', 2);
+      await page.getByRole('checkbox', { name: 'Show road' }).click();
+      await page.getByRole('checkbox', { name: 'Show cologne.tif' }).click();
+      await page.getByRole('checkbox', { name: 'Show cologne.tif', checked: true }).waitFor();
+    },
+    long,
+  );
+
+  it(
+    'shows in one map what another hides',
+    async () => {
+      const { page } = window;
+      await page.keyboard.press('Control+M');
+      const second = page.getByRole('region', { name: 'Map 2' });
+      await second.waitFor();
+      await page.getByRole('button', { name: 'Show Shapes in map 2' }).click();
+      await page.getByRole('button', { name: 'Show cologne.tif in map 1' }).click();
+      await expectPicture(await bareMap(page), 'map-1-without-scene', 3);
+      await expectPicture(second, 'map-2-without-shapes', 4);
+      await expectNoFaults(page, 'two maps');
+      await window.picture('in-one-map');
+      await page.getByRole('button', { name: 'Show cologne.tif in map 1' }).click();
+      await second.focus();
+      await choose(page, 'View', 'Close map view');
+      await second.waitFor({ state: 'detached' });
+    },
+    long,
+  );
+
+  it(
+    'filters while the slider moves, and keeps where it rests as one step',
+    async () => {
+      const { page } = window;
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).click();
+      const slider = page.getByRole('slider', { name: 'Confidence' });
+      const undo = page.getByRole('button', { name: /^Undo/ });
+      const before = await undo.getAttribute('title');
+      const box = (await slider.boundingBox())!;
+      await page.mouse.move(box.x + 6, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.55, box.y + box.height / 2, { steps: 8 });
+      await page.getByText(/^(3|4|5)\d of 96 polygons shown/).waitFor();
+      await page.waitForTimeout(1500);
+      // The button is still down: the project does not know yet.
+      expect(await undo.getAttribute('title')).toBe(before);
+      await expectPicture(page.getByRole('region', { name: 'Map 1' }), 'map-filtered', 4);
+      await page.mouse.up();
+      await expect.poll(() => undo.getAttribute('title')).not.toBe(before);
+      await page.keyboard.press('Control+Z');
+      await page.getByText('96 of 96 polygons shown').waitFor();
+    },
+    long,
+  );
+
+  it(
+    'takes a typed number as one step of undo',
+    async () => {
+      const { page } = window;
+      await typeClasses(page, ['building']);
+      const field = page.getByRole('spinbutton', { name: 'Threshold', exact: true });
+      await field.click();
+      await field.press('Control+A');
+      await field.pressSequentially('0.25', { delay: 120 });
+      await field.press('Enter');
+      await page.getByRole('region', { name: 'Map 1' }).focus();
+      await expect.poll(() => field.inputValue()).toBe('0.25');
+      await page.waitForTimeout(500);
+      await page.keyboard.press('Control+Z');
+      await expect.poll(() => field.inputValue()).toBe('0');
+      await page.getByRole('combobox', { name: 'Words for building' }).waitFor();
+      await page.keyboard.press('Control+Z');
+      await page.getByRole('combobox', { name: 'Words for building' }).waitFor({ state: 'detached' });
+    },
+    long,
+  );
+
+  for (const [language, theme, width, height] of [
+    ['en', 'light', 1280, 800],
+    ['de', 'light', 1280, 800],
+    ['de', 'dark', 1920, 1080],
+    ['en', 'dark', 1280, 800],
+  ] as const)
+    it(
+      `can be read: ${language}, ${theme}, ${width} × ${height}`,
+      async () => {
+        const { page } = window;
+        await page.setViewportSize({ width, height });
+        const actual = await page.locator('html').getAttribute('lang');
+        if (actual !== language) await command(page, actual === 'en' ? 'Deutsch' : 'English');
+        if ((await page.locator('html').getAttribute('data-theme')) !== theme)
+          await command(page, language === 'en' ? 'Light or dark' : 'Hell oder dunkel');
+        await page.locator(`html[lang=${language}][data-theme=${theme}]`).waitFor();
+        const name = (english: string, german: string) => (language === 'en' ? english : german);
+        await typeClasses(page, ['building', 'road'], language);
+        await page.waitForTimeout(800);
+        await window.picture(`looks-${language}-${theme}-${width}`);
+        await expectNoFaults(page, 'window');
+        for (const tab of [
+          name('Attribute table', 'Attributtabelle'),
+          name('Log', 'Protokoll'),
+          name('Scene', 'Szene'),
+        ]) {
+          await page.locator('.dv-tab', { hasText: tab }).first().click();
+          await page.waitForTimeout(500);
+          await expectNoFaults(page, tab);
+          if (tab !== 'Log' && tab !== 'Protokoll')
+            await window.picture(
+              `looks-${language}-${theme}-${width}-${tab.toLowerCase().replace(' ', '-')}`,
+            );
+        }
+        await page.locator('summary').first().click();
+        await page.getByRole('treeitem', { name: 'Shapes', exact: true }).click();
+        await page.waitForTimeout(300);
+        await expectNoFaults(page, 'advanced settings');
+        await window.picture(`looks-${language}-${theme}-${width}-advanced`);
+        await page.locator('summary').first().click();
+        for (const [keys, dialog] of [
+          ['Control+E', 'export'],
+          ['Control+K', 'palette'],
+        ] as const) {
+          await page.keyboard.press(keys);
+          await page.locator('dialog[open]').waitFor();
+          await page.waitForTimeout(300);
+          await expectNoFaults(page, dialog);
+          await window.picture(`looks-${language}-${theme}-${width}-${dialog}`);
+          await page.keyboard.press('Escape');
+          await page.locator('dialog[open]').waitFor({ state: 'detached' });
+        }
+        for (const menu of await page.locator('.menu-holder > button').all()) {
+          await menu.click();
+          await page.locator('.menu').waitFor();
+          await expectNoFaults(page, `menu ${await menu.textContent()}`);
+          await page.keyboard.press('Escape');
+        }
+        await page.getByRole('region', { name: name('Map 1', 'Karte 1') }).focus();
+        await page.keyboard.press('Control+Z');
+        await page.keyboard.press('Control+Z');
+        await page.waitForTimeout(500);
+      },
+      long,
+    );
+
+  it('complained about nothing', () => {
+    expect(window.errors).toEqual([]);
+  });
+});
+
+async function command(page: Page, name: string): Promise<void> {
+  await page.keyboard.press('Control+K');
+  await page.locator('dialog[open] input').fill(name);
+  await page.keyboard.press('Enter');
+  await page.locator('dialog[open]').waitFor({ state: 'detached' });
+}
