@@ -193,19 +193,15 @@ export class Previews {
   async heat(
     view: string,
     word: string,
-    settings: Pick<RunSettings, 'templates' | 'lambda'>,
+    templates: RunSettings['templates'],
     signal?: AbortSignal,
   ): Promise<Drawn & { low: number; high: number }> {
     const started = performance.now();
     const stop = this.#next('heat', signal);
     const kept = this.#viewNamed(view, null);
     checkKnownWords(kept.pack.manifest, [word]);
-    const { templates, lambda } = settings;
-    const reply = await this.#run(
-      'heatView',
-      { view, word, templates: templates as never, lambda },
-      { signal: stop },
-    );
+    const question = { view, word, templates: templates as never };
+    const reply = await this.#run('heatView', question, { signal: stop });
     const { heat, low, high } = reply;
     const picture = this.#show(kept, heat, new Uint8Array(heat.length).fill(255), []);
     return { picture, low, high, milliseconds: performance.now() - started };

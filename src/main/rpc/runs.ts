@@ -124,7 +124,7 @@ export const runs = {
       z.object({
         view: z.string(),
         word: z.string().min(1).max(1000),
-        settings: runSettings.pick({ templates: true, lambda: true }),
+        templates: runSettings.shape.templates,
       }),
     )
     .output(z.object({ picture: livePicture, milliseconds: z.number(), low: z.number(), high: z.number() })),

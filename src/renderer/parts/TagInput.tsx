@@ -6,12 +6,18 @@ export function TagInput({
   label,
   words,
   onChange,
+  onDraft,
+  onHover,
   suggest,
   marked,
 }: {
   label: string;
   words: readonly string[];
   onChange(words: string[]): void;
+  /** Told of the words in the field before they count; empty when there are none. */
+  onDraft?(words: string[]): void;
+  /** Told of the word under the pointer, null when it leaves. */
+  onHover?(word: string | null): void;
   suggest(text: string): Promise<readonly string[]>;
   /** Words to be pointed out, with the reason. */
   marked: ReadonlyMap<string, string>;
@@ -35,19 +41,28 @@ export function TagInput({
     };
   }, [draft, suggest, words]);
 
-  const add = (entry: string) => {
-    const added = entry
+  const wordsOf = (entry: string) =>
+    entry
       .split(/[,;]/)
       .map((word) => word.trim())
       .filter((word) => word !== '' && !words.includes(word));
+  const add = (entry: string) => {
+    const added = wordsOf(entry);
     if (added.length > 0) onChange([...words, ...new Set(added)]);
     setDraft('');
+    onDraft?.([]);
   };
 
   return (
     <div className="tags">
       {words.map((word) => (
-        <span key={word} className={`tag${marked.has(word) ? ' marked' : ''}`} title={marked.get(word)}>
+        <span
+          key={word}
+          className={`tag${marked.has(word) ? ' marked' : ''}`}
+          title={marked.get(word)}
+          onMouseEnter={() => onHover?.(word)}
+          onMouseLeave={() => onHover?.(null)}
+        >
           {word}
           {words.length > 1 && (
             <button
@@ -68,7 +83,10 @@ export function TagInput({
         onChange={(event) => {
           const { value } = event.target;
           if (/[,;]/.test(value) || offers.includes(value)) add(value);
-          else setDraft(value);
+          else {
+            setDraft(value);
+            onDraft?.(wordsOf(value));
+          }
         }}
         onKeyDown={(event) => {
           if (event.key === 'Enter') {

@@ -87,7 +87,6 @@ export interface HeatViewRequest {
   view: string;
   word: string;
   templates: TemplateSetName;
-  lambda: number;
 }
 
 export interface HeatViewReply {
@@ -282,14 +281,17 @@ export async function labelView(request: LabelViewRequest, context: TaskContext)
   };
 }
 
-/** Similarity of the view's pixels with one word, as a picture. Throws `live/none`. */
+/**
+ * Similarity of the view's pixels with one word, as a picture; without the global bias, which is of windows and not of
+ * pixels. Throws `live/none`.
+ */
 export async function heatView(request: HeatViewRequest, context: TaskContext): Promise<HeatViewReply> {
   const { signal } = context;
   const kept = viewNamed(request.view);
   const embeddings = await kept.warm.embeddings([request.word], request.templates, context);
   const { width, height, valid } = kept.coordinates;
   const all = new Float32Array(width * height);
-  await eachRow(kept, embeddings, request.lambda, signal, (row, similarities) => {
+  await eachRow(kept, embeddings, 0, signal, (row, similarities) => {
     all.set(similarities.subarray(0, width), row * width);
   });
   // From the lowest hundredth to the highest: single pixels shall not take the scale for themselves.

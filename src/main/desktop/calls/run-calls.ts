@@ -37,7 +37,7 @@ export function runCalls(desktop: Desktop) {
       desktop.previews.label(input.view, input.settings, signal),
     ),
     heat: calls.runs.heat.handler(({ input, signal }) =>
-      desktop.previews.heat(input.view, input.word, input.settings, signal),
+      desktop.previews.heat(input.view, input.word, input.templates, signal),
     ),
   };
 }

@@ -1,0 +1,147 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  browserFile,
+  closeBrowser,
+  type OpenWindow,
+  openScene,
+  openWindow,
+  shareOfColour,
+  typeClasses,
+} from './window.ts';
+
+const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
+const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
+if (missing) console.log(`Live prompting is not tested: ${missing} is missing.`);
+
+/** The first and the third class colour. */
+const orange: [number, number, number] = [230, 159, 0];
+const green: [number, number, number] = [0, 158, 115];
+const long = 600_000;
+
+describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
+  let folder: string;
+  let window: OpenWindow;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-screen-'));
+    copyFileSync(scene, path.join(folder, 'cologne.tif'));
+    window = await openWindow(folder);
+    await openScene(window, 'cologne.tif');
+  }, long);
+  afterAll(async () => {
+    await window?.close();
+    await closeBrowser();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const map = () => window.page.getByRole('region', { name: 'Map 1' });
+  /** Waits until the map has drawn another preview than that of `address`. */
+  const redrawn = async (address: string | null) => {
+    await expect.poll(() => map().getAttribute('data-preview'), { timeout: 30_000 }).not.toBe(address);
+    return map().getAttribute('data-preview');
+  };
+
+  it(
+    'encodes the view when Preview is pressed, and says how far it is',
+    async () => {
+      const { page } = window;
+      await typeClasses(page, ['building', 'road']);
+      await page.getByRole('button', { name: 'Preview', exact: true }).click();
+      await page.getByRole('button', { name: /Previewing … [1-9]\d? %/ }).waitFor({ timeout: 120_000 });
+      await page.getByRole('button', { name: 'Remove the preview' }).waitFor({ timeout: long });
+      await redrawn(null);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(0.02);
+      expect(await page.getByRole('checkbox', { name: /^Live/ }).isChecked()).toBe(true);
+      await window.picture('live-two-classes');
+    },
+    long,
+  );
+
+  it(
+    'changes the map while a word is typed, before it is entered',
+    async () => {
+      const { page } = window;
+      const before = await map().getAttribute('data-preview');
+      const field = page.getByRole('combobox', { name: 'New class' });
+      const share = await shareOfColour(page, 1, green, 60);
+      // A word that is offered is taken as soon as it stands there; a space before it leaves it a draft.
+      await field.pressSequentially(' grass');
+      await redrawn(before);
+      await expect.poll(() => shareOfColour(page, 1, green, 60)).toBeGreaterThan(share + 0.02);
+      // It is not a class yet.
+      expect(await page.getByRole('combobox', { name: 'Words for grass' }).count()).toBe(0);
+      await window.picture('live-typed');
+      await field.fill('');
+      await expect.poll(() => shareOfColour(page, 1, green, 60)).toBeLessThan(share + 0.02);
+    },
+    long,
+  );
+
+  it(
+    'follows thresholds, colours and removed classes',
+    async () => {
+      const { page } = window;
+      const buildings = await shareOfColour(page, 1, orange, 60);
+      let address = await map().getAttribute('data-preview');
+      const threshold = page.getByRole('spinbutton', { name: 'Threshold of building' });
+      await threshold.fill('0.95');
+      await threshold.press('Enter');
+      address = await redrawn(address);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeLessThan(buildings / 2);
+      await threshold.fill('');
+      await threshold.press('Enter');
+      address = await redrawn(address);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(buildings * 0.9);
+      await page.getByRole('button', { name: 'Remove class road' }).click();
+      await redrawn(address);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(buildings);
+    },
+    long,
+  );
+
+  it(
+    'draws how much the view looks like the word under the pointer',
+    async () => {
+      const { page } = window;
+      await page.getByText('building', { exact: true }).first().hover();
+      await page
+        .getByRole('status')
+        .getByText(/Looks like “building”/)
+        .waitFor();
+      await expect.poll(() => map().getAttribute('data-heat'), { timeout: 30_000 }).not.toBeNull();
+      // Dark and light ends of the ramp are both there.
+      await expect.poll(() => shareOfColour(page, 1, [252, 253, 191], 60)).toBeGreaterThan(0.005);
+      await expect.poll(() => shareOfColour(page, 1, [20, 10, 60], 60)).toBeGreaterThan(0.05);
+      await window.picture('live-heat');
+      await map().hover();
+      await expect.poll(() => map().getAttribute('data-heat')).toBeNull();
+      await page.getByText(/Looks like/).waitFor({ state: 'detached' });
+    },
+    long,
+  );
+
+  it(
+    'stands still when Live is off, and tells when the encoding no longer fits',
+    async () => {
+      const { page } = window;
+      const live = page.getByRole('checkbox', { name: /^Live/ });
+      await live.uncheck();
+      const before = await map().getAttribute('data-preview');
+      await typeClasses(page, ['road']);
+      await page.waitForTimeout(1500);
+      expect(await map().getAttribute('data-preview')).toBe(before);
+      await live.check();
+      await redrawn(before);
+      await page.getByText('Advanced').click();
+      const stride = page.getByRole('spinbutton', { name: /^Stride/ });
+      await stride.fill('224');
+      await stride.press('Enter');
+      await page.getByText('The encoding no longer fits the settings').waitFor();
+      expect(window.errors).toEqual([]);
+    },
+    long,
+  );
+});
