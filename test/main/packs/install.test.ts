@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Home, homeOf } from '../../../src/main/packs/home.ts';
 import { type InstallOptions, type InstallRequest, installPack } from '../../../src/main/packs/install.ts';
@@ -600,5 +601,38 @@ describe('the command line', () => {
     expect(removed.code).toBe(0);
     const gone = await runCli(['pack', 'info', 'tiny'], { env: env() });
     expect(gone.code).toBe(1);
+  });
+
+  it('installs another precision beside, and a run says which it used', async () => {
+    const registry = path.join(home.folder, 'registry.json');
+    writeFileSync(registry, JSON.stringify(registryOf()));
+    const own = { ...env(), LANDSCRIBE_REGISTRY: registry };
+    const installed = await runCli(['pack', 'install', 'tiny', '--precision', 'int8', '--yes', '--json'], {
+      env: own,
+    });
+    expect(JSON.parse(installed.stdout)).toMatchObject({
+      precision: 'int8',
+      folder: path.join(home.packs, 'tiny-int8'),
+    });
+    const listed = await runCli(['pack', 'list'], { env: own });
+    expect(listed.stdout).toMatch(/^tiny-int8 +installed +a tiny model, int8$/m);
+    expect(listed.stdout).toMatch(/^tiny +size not stated/m);
+    const verified = await runCli(['pack', 'verify', 'tiny-int8'], { env: own });
+    expect(verified.stdout).toMatch(/it answers as when it was installed\.\n$/);
+    const scene = path.join(home.folder, 'scene.png');
+    await sharp(noise(3 * 120 * 120), { raw: { width: 120, height: 120, channels: 3 } }).toFile(scene);
+    const out = path.join(home.folder, 'map.geojson');
+    const run = ['segment', scene, '--pack', 'tiny-int8', '--classes', 'a; b', '--templates', 'single'];
+    const segmented = await runCli([...run, '--out', out], { env: own });
+    expect(segmented.stdout).toMatch(/, int8 on cpu$/m);
+    const { provenance } = JSON.parse(readFileSync(out, 'utf8')) as {
+      provenance: { settings: Record<string, unknown> };
+    };
+    expect(provenance.settings.precision).toBe('int8');
+    const rebuilt = path.join(home.folder, 'rebuilt');
+    const build = ['pack', 'build', '--pack', 'tiny-int8', '--precision', 'float16', '--out', rebuilt];
+    const refused = await runCli(build, { env: own });
+    expect(refused.stderr).toMatch(/rounded to int8/);
+    expect(existsSync(rebuilt)).toBe(false);
   });
 });
