@@ -42,6 +42,7 @@ export function DifferenceDialog() {
     <label>
       <span>{label}</span>
       <select
+        aria-label={label}
         value={layer?.table}
         onChange={(event) => {
           const chosen = layers.find(({ table }) => table === event.target.value);

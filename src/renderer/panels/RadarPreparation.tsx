@@ -43,10 +43,23 @@ export function RadarPreparation({ scene }: { scene: ProjectScene }) {
     return () => leaving.abort();
   }, [id, asked]);
 
-  const change = (part: { modality?: 'optical' | 'sar' | null; radar?: ProjectScene['radar'] }) =>
+  const change = (part: { modality?: 'optical' | 'sar' | null; radar?: ProjectScene['radar'] }) => {
+    const { radar: next } = part;
+    // At once on the screen: the next change builds on it.
+    if (next !== undefined)
+      host.set(({ project }) => ({
+        project: project && {
+          ...project,
+          scenes: project.scenes.map((one) => (one.id === id ? { ...one, radar: next } : one)),
+        },
+      }));
     void attempt(ask.scenes.change({ id, ...part, label: text('radar.step', { name }) }));
+  };
   const recipe = (found?.recipe ?? null) as RadarRecipe | null;
-  const set = (part: Changes) => change({ radar: { ...radar, ...part } });
+  const set = (part: Changes) => {
+    const now = host.get().project?.scenes.find((one) => one.id === id)?.radar;
+    change({ radar: { ...now, ...part } });
+  };
 
   return (
     <section className="fields radar" aria-label={text('radar.title')}>
