@@ -31,13 +31,16 @@ describe.skipIf(!checkerPresent)('ONNX files', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test.each([
-    { patch: 16, kind: 'jbu_one' as const, storage: 'float32' as const },
-    { patch: 14, kind: 'jbu_one' as const, storage: 'float16' as const },
-    { patch: 32, kind: 'jbu_stack' as const, storage: 'float16' as const },
-  ])('of a /$patch pack with $kind in $storage pass the checker of ONNX', async ({
+    { patch: 16, kind: 'jbu_one', storage: 'float32', precision: 'float32' },
+    { patch: 14, kind: 'jbu_one', storage: 'float16', precision: 'float32' },
+    { patch: 32, kind: 'jbu_stack', storage: 'float16', precision: 'float32' },
+    { patch: 8, kind: 'jbu_one', storage: 'float16', precision: 'float16' },
+    { patch: 28, kind: 'jbu_one', storage: 'float32', precision: 'int8' },
+  ] as const)('of a /$patch pack with $kind in $storage, computing in $precision, pass the checker of ONNX', async ({
     patch,
     kind,
     storage,
+    precision,
   }) => {
     const vocabulary = path.join(folder, 'vocabulary.gz');
     writeFileSync(vocabulary, gzipSync('#\n'));
@@ -58,6 +61,7 @@ describe.skipIf(!checkerPresent)('ONNX files', () => {
         name: 'checker',
         sources: [],
         storage,
+        precision,
       },
       out,
       { overwrite: false },
