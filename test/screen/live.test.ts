@@ -124,6 +124,24 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
   );
 
   it(
+    'encodes the whole scene as a job, and labels it from that as another',
+    async () => {
+      const { page } = window;
+      await page.getByRole('button', { name: 'Encode scene' }).click();
+      const jobs = page.getByRole('list', { name: 'Jobs' });
+      await jobs.getByRole('listitem', { name: 'Encode cologne.tif' }).getByText('running').waitFor();
+      await page.getByText(/Encoded with starter, \d/).waitFor({ timeout: long });
+      await page.getByRole('button', { name: 'Relabel' }).click();
+      await page
+        .getByRole('treeitem', { name: 'Classes of cologne', exact: true })
+        .waitFor({ timeout: 120_000 });
+      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(0.02);
+      await window.picture('live-relabelled');
+    },
+    long,
+  );
+
+  it(
     'stands still when Live is off, and tells when the encoding no longer fits',
     async () => {
       const { page } = window;

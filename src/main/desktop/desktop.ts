@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { differenceJob } from '../jobs/difference-job.ts';
+import { encodeJob } from '../jobs/encode-job.ts';
 import { exportJob } from '../jobs/export-job.ts';
 import { installJob } from '../jobs/install-job.ts';
 import { JobQueue, type JobRunner } from '../jobs/job-queue.ts';
@@ -229,6 +230,7 @@ export class Desktop {
       segment: segmentJob(store, undefined, (job) => this.#runPicture(job)),
       export: exportJob(store),
       difference: differenceJob(store),
+      encode: encodeJob(store),
       install: installJob(this.home, () => this.changed()),
     };
   }

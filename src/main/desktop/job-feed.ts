@@ -118,6 +118,8 @@ function titleOf(kind: string, request: unknown): string {
       return `Export ${layer ?? ''}${out ? ` to ${out}` : ''}`.trim();
     case 'install':
       return `Install ${name ?? 'pack'}${precision && precision !== 'float32' ? `, ${precision}` : ''}`;
+    case 'encode':
+      return `Encode ${name ?? 'scene'}`;
     case 'difference':
       return name ?? 'Difference';
     default:

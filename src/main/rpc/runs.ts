@@ -82,15 +82,44 @@ export const provider = z.object({
 });
 export type Provider = z.output<typeof provider>;
 
+/** Features of a scene beside its project. */
+export const storedFeatures = z.object({
+  pack: z.string(),
+  /** Windows that are stored, of how many. */
+  finished: z.int(),
+  windows: z.int(),
+  /** Share of the pixels that have coordinates. */
+  coordinates: z.number(),
+  bytes: z.number(),
+});
+export type StoredFeatures = z.output<typeof storedFeatures>;
+
 export const runs = {
   providers: call.input(z.object({ pack: z.string() })).output(z.array(provider)),
   /** Two seconds of the pack's encoder on a provider; remembered for the estimates. */
   measure: call.input(z.object({ pack: z.string(), provider: z.string() })).output(provider),
   estimate: call.input(z.object({ sceneId: id, settings: runSettings })).output(estimate),
-  /** Queues a run; its result becomes the layer `name`. */
+  /**
+   * Queues a run; its result becomes the layer `name`. `stored`: labels what is stored of the scene, with the settings it
+   * was encoded with; fails with `features/none` where nothing is.
+   */
   start: call
-    .input(z.object({ sceneId: id, name: z.string().min(1).max(200), settings: runSettings }))
+    .input(
+      z.object({
+        sceneId: id,
+        name: z.string().min(1).max(200),
+        settings: runSettings,
+        stored: z.boolean().default(false),
+      }),
+    )
     .output(z.object({ jobId: id })),
+  /** Queues the encoding of the whole scene beside the project; `limitBytes` is what it may take on the disk. */
+  encode: call
+    .input(z.object({ sceneId: id, settings: runSettings, limitBytes: z.number().min(1e6) }))
+    .output(z.object({ jobId: id })),
+  /** What is stored of a scene. */
+  features: call.input(z.object({ sceneId: id })).output(storedFeatures.nullable()),
+  removeFeatures: call.input(z.object({ sceneId: id })).output(z.void()),
   /**
    * Encodes the extent and labels it, outside the queue; a new call ends the one before. `preview` events tell how far it
    * is. What is encoded stays at hand under the name `view`.

@@ -35,6 +35,7 @@ export interface EncodeInput
     | 'stride'
     | 'attention'
     | 'lastLayers'
+    | 'upsampler'
     | 'provider'
     | 'threads'
     | 'memory'
@@ -239,24 +240,24 @@ export async function runPrompt(
   options: RunOptions = {},
 ): Promise<SegmentSummary> {
   const { header } = await features(folder);
-  const { encoder, pixels, window, stride } = header.identity;
-  return runSegment(
-    {
-      ...input,
-      scene: header.scene,
-      pack: header.packFolder,
-      bands: pixels.bands as number[],
-      resolution: pixels.resolution as number | 'native' | null,
-      modality: pixels.radar ? 'sar' : (encoder.modality as 'optical' | 'sar'),
-      radar: (pixels.radar ?? null) as Record<string, unknown> | null,
-      window,
-      stride,
-      attention: encoder.attention as AttentionName,
-      lastLayers: encoder.lastLayers as number,
-      features: path.resolve(folder),
-    } as SegmentInput,
-    options,
-  );
+  return runSegment({ ...input, scene: header.scene, ...settledBy(folder, header) } as SegmentInput, options);
+}
+
+/** Settings of a run that labels stored features: what their encoding has settled. */
+export function settledBy(folder: string, { identity, packFolder: pack }: FeatureHeader) {
+  const { encoder, pixels, window, stride } = identity;
+  return {
+    pack,
+    bands: pixels.bands as number[],
+    resolution: pixels.resolution as number | 'native' | null,
+    modality: pixels.radar ? ('sar' as const) : (encoder.modality as 'optical' | 'sar'),
+    radar: (pixels.radar ?? null) as Record<string, unknown> | null,
+    window,
+    stride,
+    attention: encoder.attention as AttentionName,
+    lastLayers: encoder.lastLayers as number,
+    features: path.resolve(folder),
+  };
 }
 
 export interface StoredFeatures {

@@ -96,7 +96,10 @@ export function cancelPreview(): void {
 }
 
 /** Queues a run with the settings on the screen. */
-export async function run(): Promise<void> {
+export const run = (): Promise<void> => startRun(false);
+
+/** Queues a run with the classes on the screen; `stored`: of what is stored of the scene. */
+export async function startRun(stored: boolean): Promise<void> {
   if (missing()) return;
   const scene = runScene()!;
   const { project } = host.get();
@@ -104,7 +107,9 @@ export async function run(): Promise<void> {
   let name = textNow('run.layerName', { scene: scene.name.replace(/\.[^.]+$/, '') });
   for (let number = 2; taken.has(name); number++)
     name = `${textNow('run.layerName', { scene: scene.name.replace(/\.[^.]+$/, '') })} ${number}`;
-  const started = await attempt(ask.runs.start({ sceneId: scene.id, name, settings: runSettings()! }));
+  const started = await attempt(
+    ask.runs.start({ sceneId: scene.id, name, settings: runSettings()!, stored }),
+  );
   if (!started) return;
   session.set({ preview: null });
   layout.show('jobs');

@@ -12,6 +12,7 @@ import { host } from '../state/project.ts';
 import { type KeptSettings, keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
+import { StoredFeatures } from './StoredFeatures.tsx';
 
 /** Milliseconds that settings rest before a new estimate is asked for. */
 const rest = 400;
@@ -332,6 +333,7 @@ export function RunPanel() {
           </button>
         </div>
       </div>
+      {scene && <StoredFeatures sceneId={scene.id} ready={ready} />}
       {preview && (
         <>
           <Slider

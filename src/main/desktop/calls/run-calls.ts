@@ -1,5 +1,8 @@
 import { availableParallelism } from 'node:os';
+import { describeFeatures, removeFeatures } from '../../../worker/features/feature-store.ts';
+import { featureFolder } from '../../jobs/encode-job.ts';
 import type { RunSettings } from '../../rpc/runs.ts';
+import { features, settledBy } from '../../run/features.ts';
 import type { Desktop } from '../desktop.ts';
 import { estimateRun } from '../estimate.ts';
 import { runSettingsFor } from '../run-settings.ts';
@@ -10,6 +13,12 @@ export function runCalls(desktop: Desktop) {
     const { project } = desktop;
     const facts = await project.sceneFacts(project.scene(sceneId));
     return { facts, request: await runSettingsFor(settings, facts, project.crs(), desktop.home) };
+  };
+  const folderOf = (sceneId: number) => featureFolder(desktop.store, desktop.project.scene(sceneId).id);
+  /** Settings that what is stored of a scene was encoded with, plain. */
+  const settledFor = async (sceneId: number) => {
+    const { header } = await features(folderOf(sceneId));
+    return JSON.parse(JSON.stringify(settledBy(folderOf(sceneId), header)));
   };
   return {
     providers: calls.runs.providers.handler(({ input }) => desktop.speeds.providers(input.pack)),
@@ -23,9 +32,23 @@ export function runCalls(desktop: Desktop) {
     }),
     start: calls.runs.start.handler(async ({ input }) => {
       const { request } = await prepared(input.sceneId, input.settings);
-      const { sceneId, name } = input;
-      return { jobId: desktop.jobs.queue.add('segment', { sceneId, layer: name, settings: request }) };
+      const { sceneId, name, stored } = input;
+      const settings = stored ? { ...request, ...(await settledFor(sceneId)) } : request;
+      return { jobId: desktop.jobs.queue.add('segment', { sceneId, layer: name, settings }) };
     }),
+    encode: calls.runs.encode.handler(async ({ input }) => {
+      const { sceneId, limitBytes } = input;
+      const { request } = await prepared(sceneId, input.settings);
+      const asked = { sceneId, name: desktop.project.scene(sceneId).name, settings: encodingOf(request) };
+      return { jobId: desktop.jobs.queue.add('encode', { ...asked, limitBytes }) };
+    }),
+    features: calls.runs.features.handler(async ({ input }) => {
+      const found = await describeFeatures(folderOf(input.sceneId));
+      if (!found) return null;
+      const { header, finished, bytes, coordinates } = found;
+      return { pack: header.pack, finished, windows: header.windows, coordinates, bytes };
+    }),
+    removeFeatures: calls.runs.removeFeatures.handler(({ input }) => removeFeatures(folderOf(input.sceneId))),
     preview: calls.runs.preview.handler(async ({ input, signal }) => {
       const { sceneId, settings } = input;
       const { facts, request } = await prepared(sceneId, settings);
@@ -40,4 +63,23 @@ export function runCalls(desktop: Desktop) {
       desktop.previews.heat(input.view, input.word, input.templates, signal),
     ),
   };
+}
+
+/** Settings of a run that its encoding depends on. */
+function encodingOf(request: Record<string, never>): Record<string, never> {
+  const names = [
+    'pack',
+    'bands',
+    'resolution',
+    'modality',
+    'radar',
+    'window',
+    'stride',
+    'attention',
+    'lastLayers',
+    'upsampler',
+    'provider',
+    'threads',
+  ];
+  return Object.fromEntries(names.filter((name) => name in request).map((name) => [name, request[name]!]));
 }
