@@ -492,6 +492,11 @@ describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () 
       await recipe.getByText(/gamma0, thermal noise removed, refined-lee 7 × 7, false-colour, dB/).waitFor();
       await recipe.getByRole('combobox', { name: 'Stretch' }).selectOption('fixed');
       await expect.poll(() => recipe.getByRole('spinbutton', { name: 'Black at' }).count(), soon).toBe(3);
+      await page.getByRole('combobox', { name: 'Shown as' }).selectOption('VH');
+      await expect.poll(() => page.getByRole('spinbutton', { name: 'Black at' }).count(), soon).toBe(4);
+      await page.getByRole('combobox', { name: 'Shown as' }).selectOption('false-colour');
+      await expect.poll(() => page.getByRole('spinbutton', { name: 'Black at' }).count(), soon).toBe(6);
+      expect(await page.getByText(/cannot be brought into the project’s system/).count()).toBe(1);
       await window.picture('radar-product');
       await choose(page, 'Layer', 'Open files as bands of one scene');
       const dialog = page.getByRole('dialog', { name: 'Open files as bands of one scene' });

@@ -211,7 +211,14 @@ export class OpenProject {
   async #scene(scene: StoredScene, crs: Crs | null): Promise<ProjectScene> {
     const { id, name, path: file } = scene;
     const display = displayOf(scene);
-    const common = { id, name, path: file, display: display.screen ?? {}, radar: display.radar ?? null };
+    const common = {
+      id,
+      name,
+      path: file,
+      display: display.screen ?? {},
+      modality: display.modality ?? null,
+      radar: display.radar ?? null,
+    };
     try {
       const facts = await this.sceneFacts(scene);
       this.#around.onRaster(file, facts.version, 'average', id);
@@ -219,7 +226,7 @@ export class OpenProject {
       return {
         ...common,
         info: sceneInfoOf(facts, facts.asCrs, crs),
-        problem: null,
+        problem: project === null ? notInSystem(facts.asCrs) : null,
         style: display.style ?? this.#around.defaultStyle(facts),
         extent: project && projectGrid(facts, project),
         version: `${facts.version}${facts.asCrs?.epsg ?? ''}`,
@@ -338,6 +345,13 @@ function classStyle(classes: readonly { id: number; colour: string }[]): RasterS
     band: 0,
     colours: classes.map(({ id, colour }) => ({ value: id, colour })),
   };
+}
+
+/** Why a scene is not on the map. */
+function notInSystem(own: Crs | null): string {
+  return own === null
+    ? 'The scene has no reference system, and the project has one: it cannot be placed. Assign one in the Scene panel.'
+    : 'The scene cannot be brought into the project’s system. Choose another one for the project.';
 }
 
 export function displayOf(scene: StoredScene): HostDisplay {

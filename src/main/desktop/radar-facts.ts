@@ -24,7 +24,6 @@ export async function describePreparation(facts: SceneFacts, packFolder: string,
     const request = checkSegmentRequest({ scene: facts.path, pack: packFolder, classes, out: 'preparation' });
     return {
       modality: preparation.modality,
-      assigned: asModality !== null,
       recipe: plain(preparation.recipe),
       proposed: plain(proposed.recipe),
       composites: isRadar ? compositesOf(scene) : [],

@@ -18,6 +18,8 @@ export const projectScene = z.object({
   /** Changes with the file, for addresses of tiles. */
   version: z.string(),
   display: plain,
+  /** What the user takes the scene for; null: what it says of itself. */
+  modality: z.enum(['optical', 'sar']).nullable(),
   /** Fields of the radar recipe that the user has changed. */
   radar: plain.nullable(),
 });

@@ -103,8 +103,6 @@ export const scenes = {
   preparation: call.input(z.object({ id, pack: z.string() })).output(
     z.object({
       modality: z.enum(['optical', 'sar']),
-      /** Whether the modality is the user's word. */
-      assigned: z.boolean(),
       /** The recipe, and what would be proposed without the user's changes; null where nothing prepares the pixels. */
       recipe: plain.nullable(),
       proposed: plain.nullable(),

@@ -30,6 +30,7 @@ export function RadarPreparation({ scene }: { scene: ProjectScene }) {
   const asked = JSON.stringify([radar, scene.info?.modality, pack, version]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: by value
   useEffect(() => {
+    if (!isRadar) return;
     const leaving = new AbortController();
     ask.scenes.preparation({ id, pack }, { signal: leaving.signal }).then(
       (told) => {
@@ -67,16 +68,16 @@ export function RadarPreparation({ scene }: { scene: ProjectScene }) {
         <span>{text('scene.kind')}</span>
         <select
           aria-label={text('scene.kind')}
-          value={found?.assigned === false ? 'file' : isRadar ? 'sar' : 'optical'}
+          value={scene.modality ?? 'file'}
           onChange={(event) => {
             const { value } = event.target;
             change({ modality: value === 'file' ? null : (value as 'optical' | 'sar') });
           }}
         >
           <option value="file">
-            {text('radar.ofFile', {
-              kind: text(isRadar ? 'scene.sar' : 'scene.optical'),
-            })}
+            {scene.modality
+              ? text('radar.fileDecides')
+              : text('radar.ofFile', { kind: text(isRadar ? 'scene.sar' : 'scene.optical') })}
           </option>
           <option value="optical">{text('scene.optical')}</option>
           <option value="sar">{text('scene.sar')}</option>

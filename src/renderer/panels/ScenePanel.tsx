@@ -9,6 +9,7 @@ import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
+import { RadarLooks } from './RadarLooks.tsx';
 import { RadarPreparation } from './RadarPreparation.tsx';
 
 type Imagery = Extract<RasterStyle, { kind: 'imagery' }>;
@@ -155,6 +156,14 @@ function StretchEditor({
             </div>
           );
         })}
+      {style.kind === 'radar' && (
+        <RadarLooks
+          style={style}
+          roles={scene.info?.bands.map(({ role }) => (typeof role === 'string' ? role : null)) ?? []}
+          statistics={statistics}
+          save={save}
+        />
+      )}
       {style.kind === 'imagery' && (
         <div className="buttons">
           <button type="button" onClick={() => stretchBy('cut')}>

@@ -116,6 +116,15 @@ describe('scenes of several files', () => {
     const again = (await host.project.state())!;
     expect(again.scenes[0]).toMatchObject({ path: files.join('+'), problem: null });
     expect(again.missing).toEqual([]);
+    // What is drawn and asked on the map comes from the stack, too.
+    const { values } = (await host.scenes.identify({
+      id: again.scenes[0]!.id,
+      crs: 'PIXELS',
+      x: 10.5,
+      y: -20.5,
+    }))!;
+    expect(values).toHaveLength(2);
+    expect(values[0]).not.toBe(values[1]);
     // Those after the first may be named alone.
     const [short] = await host.scenes.add({ paths: [`${files[0]}+stack_vh.tif`] });
     expect((await sceneOf(short!)).path).toBe(files.join('+'));
@@ -143,7 +152,6 @@ describe('the radar recipe of a scene', () => {
     const proposed = await host.scenes.preparation({ id: id!, pack: 'starter' });
     expect(proposed).toMatchObject({
       modality: 'sar',
-      assigned: false,
       calibration: true,
       noise: true,
       composites: ['all', 'VV', 'VH', 'ratio', 'false-colour'],
@@ -194,10 +202,10 @@ describe('the radar recipe of a scene', () => {
       });
       expect((await sceneOf(sar!)).info!.modality).toBe('optical');
       await host.scenes.change({ id: sar!, modality: 'sar', label: 'radar' });
-      expect((await sceneOf(sar!)).info!.modality).toBe('sar');
+      expect(await sceneOf(sar!)).toMatchObject({ modality: 'sar', info: { modality: 'sar' } });
       const preparation = await host.scenes.preparation({ id: sar!, pack: 'starter' });
       expect(preparation).toMatchObject({
-        assigned: true,
+        modality: 'sar',
         recipe: { input: 'decibel', calibration: 'none' },
       });
       const prompts = ['water', 'cropland'].map((name) => ({
