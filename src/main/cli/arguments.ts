@@ -64,6 +64,20 @@ export function bandList(text: string): number[] {
   return bands;
 }
 
+/** Places of `name=x,y;x,y`, added to those given before. */
+export function examplePlaces(
+  text: string,
+  before: Record<string, [number, number][]>,
+): Record<string, [number, number][]> {
+  const [name, places] = [text.slice(0, text.indexOf('=')).trim(), text.slice(text.indexOf('=') + 1)];
+  const points = places.split(';').map((place) => place.split(',').map(Number));
+  const whole = (point: number[]): point is [number, number] =>
+    point.length === 2 && point.every(Number.isFinite);
+  if (!text.includes('=') || name === '' || !points.every(whole))
+    throw new InvalidArgumentError('Give a name and a place, such as pool=356120,5645310.');
+  return { ...before, [name]: [...(before[name] ?? []), ...points] };
+}
+
 export function resolutionOf(text: string): number | 'native' {
   if (text === 'native') return text;
   const value = Number(text);

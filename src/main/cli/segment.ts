@@ -10,6 +10,7 @@ import {
   bandList,
   decimal,
   type ExtentArgument,
+  examplePlaces,
   extentOf,
   memorySize,
   multilookOf,
@@ -24,6 +25,7 @@ import { packOf } from './pack-choice.ts';
 export interface RunOptionValues {
   classes?: string;
   classesFile?: string;
+  example: Record<string, [number, number][]>;
   out?: string;
   format?: Format[];
   overwrite?: boolean;
@@ -68,6 +70,7 @@ const examples = `
 Examples:
   landscribe segment scene.tif --pack packs/b16 --classes "building,roof,house; road; water,river" --out result.gpkg
   landscribe segment scene.tif --pack packs/b16 --classes-file classes.txt --out result --format gpkg,geojson,shp,tif
+  landscribe segment scene.tif --pack packs/b16 --classes "building; @pool; road" --example "pool=356120,5645310"
   landscribe segment scene.tif --pack packs/b16 --classes "water; land" --background land --threshold water=0.6 \\
       --extent 356000,5645000,357000,5646000 --resolution 0.7 --min-area 20 --simplify 1 --out part.gpkg
 
@@ -100,6 +103,12 @@ export function promptOptions(command: Command): Command {
     .option(
       '--classes-file <file>',
       'the same from a file: one class a line, synonyms by commas, # starts a comment',
+    )
+    .option(
+      '--example <name=x,y>',
+      'what @name among the words stands for: a place in the scene, in its coordinates; more places by semicolons',
+      examplePlaces,
+      {},
     )
     .option('--background <name>', 'class that pixels below the threshold fall to (default: they become 0)')
     .option(
@@ -335,6 +344,9 @@ export async function runSettings(options: RunOptionValues) {
   const classes = await classesOf(options);
   return {
     classes,
+    examples: Object.fromEntries(
+      Object.entries(options.example).map(([example, points]) => [example, { points }]),
+    ),
     formats: options.format ?? null,
     overwrite: options.overwrite ?? false,
     extent: options.extent ?? null,

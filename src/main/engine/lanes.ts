@@ -1,13 +1,17 @@
 import type { MessagePort } from 'node:worker_threads';
+import { plainWords } from '../../worker/classmap/class-words.ts';
+import { openPack } from '../../worker/pack/open-pack.ts';
 import { Cancelled, type Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
 import type { EmbedRequest, LaneRequest, LaneWork } from '../../worker/steps/lane.ts';
+import { type Examples, queriesOf } from '../../worker/steps/queries.ts';
 import { EngineThread } from './engine-thread.ts';
 
 export interface LanesRequest {
-  /** Encoded before the lanes start. */
+  /** Plain words are encoded before the lanes start; examples stand for themselves. */
   words: string[];
+  examples: Examples;
   templates: EmbedRequest['templates'];
   lane: Omit<LaneRequest, 'work' | 'port'>;
   work(embeddings: Float32Array): LaneWork;
@@ -36,7 +40,7 @@ export class Lanes {
   }
 
   async #run(
-    { words, templates, lane, work }: LanesRequest,
+    { words: queries, examples, templates, lane, work }: LanesRequest,
     ports: readonly MessagePort[],
     onProgress: ReportProgress | undefined,
     onReady: () => void,
@@ -46,6 +50,7 @@ export class Lanes {
     ports.forEach((_, index) => {
       this.#threads.push(new EngineThread(`lane ${index + 1}`));
     });
+    const words = plainWords(queries);
     const share = Math.ceil(words.length / ports.length);
     const done = ports.map(() => 0);
     const parts = await Promise.all(
@@ -73,10 +78,12 @@ export class Lanes {
       end += part.length;
     }
     onReady();
+    const { embedding } = (await openPack(pack)).manifest.geometry;
+    const asked = queriesOf(queries, embeddings, examples, embedding);
     await Promise.all(
       this.#threads.map((thread, index) => {
         const port = ports[index]!;
-        return thread.run('lane', { ...lane, work: work(embeddings), port }, { signal, transfer: [port] });
+        return thread.run('lane', { ...lane, work: work(asked), port }, { signal, transfer: [port] });
       }),
     );
   }

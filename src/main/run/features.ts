@@ -197,7 +197,7 @@ async function withLanes<Reply>(
     return await work(
       (task) =>
         lanes.start(
-          { words: [], templates: 'imagenet', lane, work: () => task },
+          { words: [], examples: {}, templates: 'imagenet', lane, work: () => task },
           channels.map(({ port2 }) => port2),
           undefined,
           () => {},

@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import * as z from 'zod';
+import { exampleNamed } from '../../worker/classmap/class-words.ts';
 import { decisionRule } from '../../worker/classmap/decide.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { planWindows } from '../../worker/tile/plan.ts';
@@ -13,6 +14,7 @@ export const providers = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 
 export const modes = ['reference', 'fast'] as const;
 
+const vector = z.array(z.number()).min(1).max(65_536);
 const fraction = z.number().min(0).max(1);
 const name = z.string().trim().min(1).max(200);
 
@@ -43,6 +45,21 @@ export const segmentRequest = z.strictObject({
     )
     .min(1)
     .max(65535),
+  /** What `@name` among the words stands for: places in the scene to look like, or what was made of such before. */
+  examples: z
+    .record(
+      name,
+      z.union([
+        z.strictObject({
+          points: z
+            .array(z.tuple([z.number(), z.number()]))
+            .min(1)
+            .max(1000),
+        }),
+        z.strictObject({ feature: vector, direction: vector }),
+      ]),
+    )
+    .default({}),
   out: z.string().min(1),
   formats: z.array(z.enum(formats)).nullable().default(null),
   overwrite: z.boolean().default(false),
@@ -103,6 +120,15 @@ export function checkSegmentRequest(input: SegmentInput): SegmentRequest {
     throw new Problem('request/invalid', `${setting}: ${issue.message}.`, 'See landscribe segment --help.');
   }
   const request = parsed.data;
+  for (const word of request.classes.flatMap((entry) => entry.words)) {
+    const example = exampleNamed(word);
+    if (example === null || request.examples[example]) continue;
+    throw new Problem(
+      'classes/no-example',
+      `The classes name the example ${word}, and there is none of that name.`,
+      `Give it with --example "${example}=X,Y", or draw it on the map.`,
+    );
+  }
   if (request.mode === 'fast' && request.features !== null) {
     throw new Problem(
       'request/invalid',

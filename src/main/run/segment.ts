@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
+import { plainWords } from '../../worker/classmap/class-words.ts';
 import { hasCoordinates } from '../../worker/features/coordinate-store.ts';
+import type { Example } from '../../worker/features/example.ts';
 import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../../worker/pack/open-pack.ts';
 import type { RadarRecipe } from '../../worker/prep/sar/recipe.ts';
@@ -14,6 +17,7 @@ import { stackedFiles } from '../../worker/scene/band-stack.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
 import { coordinateLabeller } from '../../worker/steps/coordinate-labeller.ts';
 import { unpackFeatures } from '../../worker/steps/feature-batch.ts';
+import { type Examples, queriesOf } from '../../worker/steps/queries.ts';
 import type { Modality, RadarPreparation } from '../../worker/steps/radar-preparation.ts';
 import { type PicturePart, reducedGrid } from '../../worker/steps/reduce-strip.ts';
 import type { PolygonFeature } from '../../worker/vector/feature.ts';
@@ -162,10 +166,7 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
   const request = { ...checked, pack: await packFolder(checked.pack) };
   const plan = planOutputs(request.out, request.formats);
   const pack = await openPack(request.pack);
-  checkKnownWords(
-    pack.manifest,
-    request.classes.flatMap((entry) => entry.words),
-  );
+  checkKnownWords(pack.manifest, plainWords(request.classes.flatMap((entry) => entry.words)));
   await verifyPack(pack, options.signal);
   const stacked = await stackedFiles(request.scene);
   if (stacked === null && !(await stat(request.scene).catch(() => null))) {
@@ -186,9 +187,19 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
     const preparation = await conductor.run('planRadarPreparation', request, { signal: options.signal });
     const scoring = scoringOf(request, pack, preparation.modality);
     for (const text of preparationNotes(preparation, scoring, pack)) note(text);
+    const examples = await examplesOf(
+      conductor,
+      request,
+      scoring,
+      preparation.recipe,
+      memory,
+      words,
+      options,
+    );
     const reply = await classify(
       conductor,
       request,
+      examples,
       plan,
       pack,
       scoring,
@@ -260,10 +271,62 @@ export function encoderNote(scoring: ReturnType<typeof scoringOf>, pack: Pack): 
     : `warning: pack ${name} has no encoder for SAR; it looks with its optical one, which has not learnt radar.`;
 }
 
+/** What the request's examples ask of a feature: those of places are looked at first. */
+async function examplesOf(
+  conductor: EngineThread,
+  request: SegmentRequest,
+  scoring: ReturnType<typeof scoringOf>,
+  radar: RadarRecipe | null,
+  memory: MemoryPlan,
+  words: readonly string[],
+  { signal, onProgress }: SegmentOptions,
+): Promise<Examples> {
+  const known: Record<string, Example> = {};
+  const points: Record<string, [number, number][]> = {};
+  for (const [name, example] of Object.entries(request.examples)) {
+    if ('direction' in example) known[name] = example;
+    else points[name] = example.points;
+  }
+  if (Object.keys(points).length === 0) return known;
+  const { scene, pack, provider, threads, templates, bands, resolution, window, stride } = request;
+  const found = await conductor.run(
+    'learnExamples',
+    {
+      scene,
+      pack,
+      encoder: scoring,
+      upsample: scoring.upsample,
+      session: { provider, threads },
+      templates,
+      bands,
+      resolution,
+      radar,
+      window,
+      stride,
+      cacheBytes: memory.cacheBytes,
+      points,
+      words: plainWords(words),
+    },
+    { signal, onProgress },
+  );
+  return { ...known, ...found };
+}
+
+/** SHA-256 of each example, for what a result depends on. */
+function digestsOf(examples: Examples): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(examples).map(([name, { feature, direction }]) => {
+      const numbers = Float32Array.from([...Array.from(feature), ...Array.from(direction)]);
+      return [name, createHash('sha256').update(new Uint8Array(numbers.buffer)).digest('hex')];
+    }),
+  );
+}
+
 /** Class map and confidence in the partial folder, by the conductor in its thread and lanes in theirs. */
 async function classify(
   conductor: EngineThread,
   request: SegmentRequest,
+  examples: Examples,
   plan: OutputPlan,
   pack: Pack,
   scoring: ReturnType<typeof scoringOf>,
@@ -285,6 +348,7 @@ async function classify(
     lanes.start(
       {
         words,
+        examples,
         templates: request.templates,
         lane: { pack: request.pack, session },
         work: (embeddings) =>
@@ -310,13 +374,19 @@ async function classify(
       request.features !== null &&
       request.from === 'coordinates' &&
       (await hasCoordinates(request.features, coordinateLabeller(upsample)));
-    const embeddings = known
+    const texts = known
       ? await conductor.run(
           'embed',
-          { pack: request.pack, words, templates: request.templates, threads: request.threads },
+          {
+            pack: request.pack,
+            words: plainWords(words),
+            templates: request.templates,
+            threads: request.threads,
+          },
           { signal, onProgress },
         )
       : null;
+    const embeddings = texts && queriesOf(words, texts, examples, manifest.geometry.embedding);
     return await conductor.run(
       'conduct',
       {
@@ -337,7 +407,11 @@ async function classify(
         extent: request.extent,
         window: request.window,
         stride: request.stride,
-        scoring: { ...scoring, templates: request.templates },
+        scoring: {
+          ...scoring,
+          templates: request.templates,
+          ...(Object.keys(examples).length > 0 && { examples: digestsOf(examples) }),
+        },
         recorded: {
           provider: request.provider,
           precision: manifest.precision,

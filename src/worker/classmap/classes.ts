@@ -1,5 +1,6 @@
 import { Problem } from '../report/problem.ts';
 import type { ClassEntry } from './class-entry.ts';
+import { exampleNamed } from './class-words.ts';
 import { defaultColours } from './palette.ts';
 
 /** Class ids are stored in 16 bits, and 0 is unclassified. */
@@ -49,14 +50,15 @@ export function classEntries(lists: readonly (readonly string[])[]): ClassEntry[
         );
       }
     }
-    const name = words[0];
-    if (name === undefined) {
+    const [first] = words;
+    if (first === undefined) {
       throw new Problem(
         'classes/empty-word',
         `Class ${id} has no word.`,
         'Give every class at least one word.',
       );
     }
+    const name = exampleNamed(first) ?? first;
     const key = name.toLowerCase();
     const earlier = names.get(key);
     if (earlier !== undefined) {

@@ -35,35 +35,46 @@ const sampleExcess = 1.1;
 /** Words that are compared at once: a plane of floats each. */
 const atOnce = 256;
 
-/**
- * Mean, directions and variances of the sample's pixel features. They are had as class scores are, with the unit vectors
- * as words.
- */
+/** Mean, directions and variances of the sample's pixel features. */
 export async function pixelSpectrum(windows: readonly SampleWindow[], request: PixelSampleRequest) {
-  const size = request.pack.manifest.geometry.embedding;
-  const sample = new BasisSample(size);
-  const features = windows.map(({ valid, width, height }) => {
-    const chosen: number[] = [];
+  const chosen = windows.map(({ valid, width, height }) => {
+    const pixels: number[] = [];
     for (let row = pixelStep >> 1; row < height; row += pixelStep)
       for (let column = pixelStep >> 1; column < width; column += pixelStep)
-        if (valid[row * width + column] !== 0) chosen.push(row * width + column);
-    return { chosen, values: new Float32Array(chosen.length * size) };
+        if (valid[row * width + column] !== 0) pixels.push(row * width + column);
+    return pixels;
   });
+  const sample = new BasisSample(request.pack.manifest.geometry.embedding);
+  for (const values of await pixelFeatures(windows, chosen, request)) sample.add(values);
+  return sample.spectrum();
+}
+
+/**
+ * Normalised features of chosen pixels of each window, `[pixels, embedding]`. They are had as class scores are, with the
+ * unit vectors as words.
+ *
+ * @param chosen flat positions in each window
+ */
+export async function pixelFeatures(
+  windows: readonly SampleWindow[],
+  chosen: readonly (readonly number[])[],
+  request: PixelSampleRequest,
+): Promise<Float32Array[]> {
+  const size = request.pack.manifest.geometry.embedding;
+  const features = chosen.map((pixels) => new Float32Array(pixels.length * size));
   for (let first = 0; first < size; first += atOnce) {
     const count = Math.min(atOnce, size - first);
     const units = new Float32Array(count * size);
     for (let word = 0; word < count; word++) units[word * size + first + word] = 1;
     await labelled(windows, units, request, (scores, number) => {
-      const { chosen, values } = features[number]!;
       const plane = windows[number]!.width * windows[number]!.height;
-      chosen.forEach((pixel, at) => {
+      chosen[number]!.forEach((pixel, at) => {
         for (let word = 0; word < count; word++)
-          values[at * size + first + word] = scores[word * plane + pixel]!;
+          features[number]![at * size + first + word] = scores[word * plane + pixel]!;
       });
     });
   }
-  for (const { values } of features) sample.add(values);
-  return sample.spectrum();
+  return features;
 }
 
 /**

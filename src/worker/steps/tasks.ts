@@ -1,5 +1,6 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import type { Scores } from '../evaluate/confusion.ts';
+import type { Example } from '../features/example.ts';
 import type { Provider } from '../infer/session.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
@@ -11,6 +12,7 @@ import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
 import type { FeatureBatch } from './feature-batch.ts';
 import type { EmbedRequest, LaneRequest } from './lane.ts';
+import type { LearnExamplesRequest } from './learn-examples.ts';
 import type {
   EncodeViewReply,
   EncodeViewRequest,
@@ -61,6 +63,7 @@ export interface Tasks {
   encodeView: { request: EncodeViewRequest; piece: never; reply: EncodeViewReply };
   labelView: { request: LabelViewRequest; piece: never; reply: LabelViewReply };
   heatView: { request: HeatViewRequest; piece: never; reply: HeatViewReply };
+  learnExamples: { request: LearnExamplesRequest; piece: never; reply: Record<string, Example> };
   measureSpeed: { request: SpeedRequest; piece: never; reply: number };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
   simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
@@ -107,6 +110,10 @@ const runners: Runners = {
   async lane(request, context) {
     const { serveLane } = await import('./lane.ts');
     return { reply: await serveLane(request, context) };
+  },
+  async learnExamples(request, context) {
+    const { learnExamples } = await import('./learn-examples.ts');
+    return { reply: await learnExamples(request, context) };
   },
   async merge(request, context) {
     const { mergeMap } = await import('./merge-map.ts');
