@@ -9,6 +9,7 @@ import { JobProgress } from '../parts/JobProgress.tsx';
 import { askUser, dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { useText } from '../texts/use-text.ts';
+import { windowHint } from '../texts/window-hint.ts';
 
 const precisions = ['float32', 'float16', 'int8'] as const;
 type Precision = (typeof precisions)[number];
@@ -133,7 +134,7 @@ function PackRow({ pack }: { pack: Pack }) {
       {active && <JobProgress job={job} />}
       {job?.state === 'failed' && job.problem && (
         <p className="warn" role="status">
-          {job.problem.message} {job.problem.hint}
+          {job.problem.message} {windowHint(job.problem, text)}
         </p>
       )}
       {verified && (

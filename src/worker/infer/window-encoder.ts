@@ -21,12 +21,12 @@ export class WindowEncoder {
     this.#session = session;
   }
 
-  /** Throws `pack/no-sar` and `pack/no-variant` for what the pack has not, `pack/precision` off the processor. */
+  /** Throws `pack/no-sar` and `pack/no-variant` for what the pack has not, `provider/precision` off the processor. */
   static async open(pack: Pack, settings: EncoderSettings, options: SessionOptions): Promise<WindowEncoder> {
     const { encoders, geometry, name, precision } = pack.manifest;
     if (precision === 'int8' && options.provider !== 'cpu') {
       throw new Problem(
-        'pack/precision',
+        'provider/precision',
         `Pack ${name} computes in int8, which only the processor does.`,
         'Use --provider cpu, or a float16 pack.',
       );
