@@ -211,7 +211,9 @@ export class Desktop {
     const queue = new JobQueue(store, this.runners(store), {
       onProblem: (problem) => this.hub.problem(problem),
     });
-    this.#feed = new JobFeed(queue, this.hub, () => this.changed());
+    const nameOf = (table: string) =>
+      store.layers().find((layer) => layer.table === table)?.identifier ?? table;
+    this.#feed = new JobFeed(queue, this.hub, () => this.changed(), nameOf);
     this.changed();
     for (const listener of this.#openListeners) listener(store.path);
     for (const note of store.notes) this.hub.note('info', note);

@@ -19,15 +19,23 @@ export class JobFeed {
   readonly queue: JobQueue;
   readonly #hub: EventHub;
   readonly #onFinished: () => void;
+  readonly #nameOf: (table: string) => string;
   readonly #changed = new Set<number>();
   readonly #states = new Map<number, string>();
   readonly #pictures = new Map<number, LivePicture>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(queue: JobQueue, hub: EventHub, onFinished: () => void) {
+  /** `nameOf` tells what people call the layer in a table. */
+  constructor(
+    queue: JobQueue,
+    hub: EventHub,
+    onFinished: () => void,
+    nameOf: (table: string) => string = (table) => table,
+  ) {
     this.queue = queue;
     this.#hub = hub;
     this.#onFinished = onFinished;
+    this.#nameOf = nameOf;
     for (const job of queue.jobs()) this.#states.set(job.id, job.state);
     queue.onChange((id) => {
       this.#changed.add(id);
@@ -92,7 +100,7 @@ export class JobFeed {
     return {
       id,
       kind,
-      title: titleOf(kind, job.request),
+      title: titleOf(kind, job.request, this.#nameOf),
       pack: kind === 'install' ? (named.safeParse(job.request).data?.name ?? null) : null,
       state,
       created,
@@ -109,13 +117,13 @@ export class JobFeed {
   }
 }
 
-function titleOf(kind: string, request: unknown): string {
+function titleOf(kind: string, request: unknown, nameOf: (table: string) => string): string {
   const { layer, name, out, precision } = named.safeParse(request).data ?? {};
   switch (kind) {
     case 'segment':
       return layer ?? 'Run';
     case 'export':
-      return `Export ${layer ?? ''}${out ? ` to ${out}` : ''}`.trim();
+      return `Export ${layer ? nameOf(layer) : ''}${out ? ` to ${out}` : ''}`.trim();
     case 'install':
       return `Install ${name ?? 'pack'}${precision && precision !== 'float32' ? `, ${precision}` : ''}`;
     case 'encode':

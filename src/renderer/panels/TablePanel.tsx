@@ -133,6 +133,8 @@ export function TablePanel() {
     await attempt(ask.layers.changeClass({ layer: layer.table, fids: [...chosen], classId: id }));
   };
   const writable = project?.access === 'write';
+  const metre = layer.crs === 'PIXELS' ? 'px' : 'm';
+  const units: Partial<Record<ColumnName, string>> = { area: `${metre}²`, perimeter: metre };
 
   return (
     <div className="panel table-panel">
@@ -242,7 +244,8 @@ export function TablePanel() {
               aria-sort={sort.name === name ? (sort.ascending ? 'ascending' : 'descending') : 'none'}
               onClick={() => setSort({ name, ascending: sort.name === name ? !sort.ascending : true })}
             >
-              {text(`column.${name}`)} {sort.name === name ? (sort.ascending ? '▲' : '▼') : ''}
+              {text(`column.${name}`)}
+              {units[name] && `, ${units[name]}`} {sort.name === name ? (sort.ascending ? '▲' : '▼') : ''}
             </button>
           ))}
         </div>

@@ -265,8 +265,11 @@ export class Pyramid {
         level === 0
           ? await this.#base.read(window, signal)
           : await this.read(level - 1, window, bands, signal);
+      // Reading and halving take as long as a tile that waits to be drawn.
+      await pause?.();
       const half = halve(pixels, this.#base.reduction);
       for (let tile = 0; tile < step && column + tile < across; tile++) {
+        await pause?.();
         await this.#writeTile(level, row * across + column + tile, half, tile * side);
       }
     }
