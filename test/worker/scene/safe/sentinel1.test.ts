@@ -10,13 +10,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { isRadar } from '../../../../src/worker/prep/sar/propose-recipe.ts';
 import { groundMapping } from '../../../../src/worker/raster/ground-control.ts';
 import { openScene } from '../../../../src/worker/scene/open-scene.ts';
 import { parseAnnotation } from '../../../../src/worker/scene/safe/annotation.ts';
 import { rangeDoppler, speedOfLight, toEarthFixed } from '../../../../src/worker/scene/safe/orbit.ts';
 import { plainName } from '../../../../src/worker/scene/safe/product-files.ts';
 import { zip } from '../../weights/zip-writer.ts';
-import { type SyntheticProduct, syntheticFiles, writeProduct } from './synthetic-product.ts';
+import { plainTiff, type SyntheticProduct, syntheticFiles, writeProduct } from './synthetic-product.ts';
 
 const fixtures = resolve(process.env.LANDSCRIBE_FIXTURES ?? '../shared/fixtures/segearth');
 const radar = resolve(fixtures, '../../data/sar');
@@ -132,6 +133,62 @@ describe('synthetic products', () => {
       expect((await scene.radar!.tables(1))!.calibration.sigma0.values[0]![0]).toBe(500);
       await scene.close();
     }
+  });
+
+  test('a single look complex product: magnitudes of its first swath, as radar, with a warning', async () => {
+    const samples = Int16Array.from({ length: 2 * width * height }, (_, at) => ((at * 37) % 400) - 200);
+    const swaths = new Map<string, Buffer>();
+    const manifest: string[] = [];
+    for (const [name, bytes] of files) {
+      if (!name.includes('-vv-')) continue;
+      for (const [index, swath] of ['iw2', 'iw1'].entries()) {
+        const own = name.replaceAll('s1x-iw-grd', `s1x-${swath}-slc`);
+        const text = bytes
+          .toString('latin1')
+          .replaceAll('>GRD<', '>SLC<')
+          .replaceAll('<swath>IW<', `<swath>${swath.toUpperCase()}<`);
+        // The second swath is darker.
+        const scaled = samples.map((value) => value >> (1 - index));
+        swaths.set(
+          own,
+          name.startsWith('measurement')
+            ? plainTiff(width, height, scaled, true)
+            : Buffer.from(text, 'latin1'),
+        );
+        const kind = name.startsWith('measurement')
+          ? 'Measurement'
+          : name.includes('/noise-')
+            ? 'Noise'
+            : name.includes('/calibration-')
+              ? 'Calibration'
+              : 'Product';
+        manifest.push(
+          `<dataObject repID="s1Level1${kind}Schema"><byteStream><fileLocation href="./${own}"/></byteStream></dataObject>`,
+        );
+      }
+    }
+    swaths.set(
+      'manifest.safe',
+      Buffer.from(
+        files
+          .get('manifest.safe')!
+          .toString()
+          .replace(
+            /<dataObjectSection>.*<\/dataObjectSection>/,
+            `<dataObjectSection>${manifest.join('')}</dataObjectSection>`,
+          ),
+      ),
+    );
+    const scene = await openScene(writeProduct(join(folder, 'SLC.SAFE'), swaths));
+    const { bands, details } = scene.header;
+    expect(bands.map(({ name, role, type }) => [name, role, type])).toEqual([['VV', 'VV', 'complex']]);
+    expect(details.warning).toMatch(/single look complex: magnitudes in slant range, IW1 of 2 swaths alone/);
+    expect(isRadar(scene)).toBe(true);
+    expect(scene.radar!.quantity).toBe('amplitude');
+    const { planes } = await scene.read({ column: 0, row: 0, width, height }, [0], 0);
+    for (let at = 0; at < width * height; at++)
+      expect(planes[0]![at]).toBeCloseTo(Math.hypot(samples[2 * at]!, samples[2 * at + 1]!), 4);
+    await scene.close();
   });
 
   test('damaged and hostile products are Problems', async () => {

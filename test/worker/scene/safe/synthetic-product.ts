@@ -101,19 +101,24 @@ export function writeProduct(folder: string, files: ReadonlyMap<string, Buffer>)
   return folder;
 }
 
-/** A little-endian TIFF of one uncompressed strip of 16-bit samples. */
-function plainTiff(width: number, height: number, samples: Uint16Array): Buffer {
+/** A little-endian TIFF of one uncompressed strip of 16-bit samples; `complex`: pairs of signed ones. */
+export function plainTiff(
+  width: number,
+  height: number,
+  samples: Uint16Array | Int16Array,
+  complex = false,
+): Buffer {
   const entries: [tag: number, type: 3 | 4, value: number][] = [
     [256, 4, width],
     [257, 4, height],
-    [258, 3, 16],
+    [258, 3, complex ? 32 : 16],
     [259, 3, 1],
     [262, 3, 1],
     [273, 4, 8],
     [277, 3, 1],
     [278, 4, height],
     [279, 4, samples.byteLength],
-    [339, 3, 1],
+    [339, 3, complex ? 5 : 1],
   ];
   const directory = Buffer.alloc(2 + entries.length * 12 + 4);
   directory.writeUInt16LE(entries.length, 0);
