@@ -6,12 +6,13 @@ import { damagedStore } from './record-log.ts';
 
 /**
  * Blocks of coordinates as records: uint32 CRC of the rest, then a deflated body. The body: one byte, whether a mask
- * follows; the mask, one byte a pixel; one byte a direction, the bits of its levels (0: all are zero); the levels, a
- * direction after the other. A level is stored as what a prediction from its neighbours above and to the left leaves (the
- * median predictor of LOCO-I, Weinberger, Seroussi and Sapiro 2000), folded to a number ≥ 0: 16 bits as low bytes and
- * high bytes apart; 8 bits; or 4 or 2 bits, several a byte from the lowest bits up, where the largest number stands for
- * itself and more, and the bytes that follow say how much more for each in turn. Codes of less than a byte let deflate
- * spend less than a bit on a level, which most levels are worth.
+ * follows; the mask, one byte a pixel; one byte a direction, the bits of its levels (0: all are zero), 128 more where
+ * they are predicted; the levels, a direction after the other. A predicted level is stored as what a prediction from its
+ * neighbours above and to the left leaves (the median predictor of LOCO-I, Weinberger, Seroussi and Sapiro 2000); levels
+ * of directions that hardly vary are better off, and sooner read, as they are. Numbers are folded to be ≥ 0: 16 bits as
+ * low bytes and high bytes apart; 8 bits; or 4 or 2 bits, several a byte from the lowest bits up, where the largest
+ * number stands for itself and more, and the bytes that follow say how much more for each in turn. Codes of less than a
+ * byte let deflate spend less than a bit on a level, which most levels are worth.
  */
 
 const deflate = promisify<Buffer, { level: number; strategy: number }, Buffer>(deflateRaw);
@@ -38,13 +39,18 @@ export async function encodeBlock({
   }
   const bits = at;
   at += rank;
+  const plain = new Uint16Array(pixels);
   const rest = new Uint16Array(pixels);
   for (let k = 0; k < rank; k++) {
-    const largest = takeApart(levels, k, rank, width, height, rest);
+    foldPlain(levels, k, rank, width, height, plain);
+    takeApart(levels, k, rank, width, height, rest);
+    const predicted = bitsOfAll(rest) < 0.98 * bitsOfAll(plain);
+    const numbers = predicted ? rest : plain;
+    const largest = numbers.reduce((most, value) => (value > most ? value : most), 0);
     if (largest === 0) continue;
-    const size = bitsFor(rest, largest);
-    body[bits + k] = size;
-    at = pack(rest, size, body, at);
+    const size = bitsFor(numbers, largest);
+    body[bits + k] = size | (predicted ? predictedFlag : 0);
+    at = pack(numbers, size, body, at);
   }
   const packed = await deflate(body.subarray(0, at), { level: 6, strategy: constants.Z_FILTERED });
   const record = Buffer.alloc(4 + packed.length);
@@ -80,14 +86,24 @@ export async function decodeBlock(
   const levels = new Int16Array(pixels * rank);
   const rest = new Uint16Array(pixels);
   for (let k = 0; k < rank; k++) {
-    const size = body[bits + k]!;
-    if (size === 0) continue;
-    at = unpack(body, at, size, rest);
+    const kind = body[bits + k]!;
+    if (kind === 0) continue;
+    at = unpack(body, at, kind & ~predictedFlag, rest);
     if (at < 0) throw damagedStore(store);
-    putTogether(rest, levels, k, rank, width, height);
+    if (kind & predictedFlag) putTogether(rest, levels, k, rank, width, height);
+    else unfoldPlain(rest, levels, k, rank, width, height);
   }
   if (at !== body.length) throw damagedStore(store);
   return { basis, width, height, levels, valid };
+}
+
+const predictedFlag = 128;
+
+/** About as many bits as the numbers are worth, whatever codes them. */
+function bitsOfAll(numbers: Uint16Array): number {
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i++) sum += Math.log2(1 + numbers[i]!);
+  return sum;
 }
 
 /** Bits a level: fewer than eight where few levels need more. */
@@ -139,14 +155,24 @@ function unpack(body: Uint8Array, at: number, bits: number, rest: Uint16Array): 
   const within = bits === 2 ? 3 : 1;
   let beyond = at + Math.ceil((count * bits) / 8);
   if (beyond > body.length) return -1;
-  for (let i = 0; i < count; i++) {
-    const code = (body[at + (i >> shift)]! >> ((i & within) * bits)) & most;
-    rest[i] = code === most ? most + body[beyond++]! : code;
+  for (let i = 0; i < count; ) {
+    let byte = body[at + (i >> shift)]!;
+    const end = Math.min(count, i + within + 1);
+    if (byte === 0) {
+      // As most are.
+      rest.fill(0, i, end);
+      i = end;
+      continue;
+    }
+    for (; i < end; i++, byte >>= bits) {
+      const code = byte & most;
+      rest[i] = code === most ? most + body[beyond++]! : code;
+    }
   }
   return beyond <= body.length ? beyond : -1;
 }
 
-/** What prediction leaves of a direction's levels, folded, into `rest`; returns the largest. */
+/** What prediction leaves of a direction's levels, folded, into `rest`. */
 function takeApart(
   levels: Int16Array,
   k: number,
@@ -154,8 +180,7 @@ function takeApart(
   width: number,
   height: number,
   rest: Uint16Array,
-): number {
-  let largest = 0;
+): void {
   for (let row = 0; row < height; row++) {
     const start = (row * rank + k) * width;
     const above = start - rank * width;
@@ -165,12 +190,45 @@ function takeApart(
       const corner = row > 0 && x > 0 ? levels[above + x - 1]! : up;
       // Differences are taken modulo 2¹⁶, as they are put together again.
       const difference = ((levels[start + x]! - predict(left, up, corner)) << 16) >> 16;
-      const folded = (difference << 1) ^ (difference >> 31);
-      rest[row * width + x] = folded;
-      if (folded > largest) largest = folded;
+      rest[row * width + x] = (difference << 1) ^ (difference >> 31);
     }
   }
-  return largest;
+}
+
+/** A direction's levels themselves, folded. */
+function foldPlain(
+  levels: Int16Array,
+  k: number,
+  rank: number,
+  width: number,
+  height: number,
+  plain: Uint16Array,
+): void {
+  for (let row = 0; row < height; row++) {
+    const start = (row * rank + k) * width;
+    for (let x = 0; x < width; x++) {
+      const level = levels[start + x]!;
+      plain[row * width + x] = (level << 1) ^ (level >> 31);
+    }
+  }
+}
+
+function unfoldPlain(
+  plain: Uint16Array,
+  levels: Int16Array,
+  k: number,
+  rank: number,
+  width: number,
+  height: number,
+): void {
+  for (let row = 0; row < height; row++) {
+    const start = (row * rank + k) * width;
+    const from = row * width;
+    for (let x = 0; x < width; x++) {
+      const folded = plain[from + x]!;
+      if (folded !== 0) levels[start + x] = (folded >>> 1) ^ -(folded & 1);
+    }
+  }
 }
 
 function putTogether(

@@ -1,4 +1,5 @@
 import type { PixelBasis } from './pixel-basis.ts';
+import { ProjectKernel } from './project-kernel.ts';
 
 /** Coordinates of a rectangle of working pixels. */
 export interface Coordinates {
@@ -60,23 +61,19 @@ export class CoordinateRounder {
  */
 export class CoordinateProjector {
   readonly words: number;
-  readonly #rank: number;
-  /** `[words, rank]`. */
-  readonly #weights: Float64Array;
-  /** `[words]`. */
-  readonly #constants: Float64Array;
+  readonly #kernel: ProjectKernel;
 
   /** @param embeddings `[words, size]` */
   constructor({ size, rank, mean, directions, step }: PixelBasis, embeddings: Float32Array) {
     this.words = embeddings.length / size;
-    this.#rank = rank;
-    this.#weights = new Float64Array(this.words * rank);
-    this.#constants = new Float64Array(this.words);
+    const weights = new Float64Array(this.words * rank);
+    const constants = new Float64Array(this.words);
     for (let word = 0; word < this.words; word++) {
-      this.#constants[word] = dot(mean, 0, embeddings, word * size, size);
+      constants[word] = dot(mean, 0, embeddings, word * size, size);
       for (let k = 0; k < rank; k++)
-        this.#weights[word * rank + k] = step * dot(directions, k * size, embeddings, word * size, size);
+        weights[word * rank + k] = step * dot(directions, k * size, embeddings, word * size, size);
     }
+    this.#kernel = new ProjectKernel(rank, constants, weights);
   }
 
   /**
@@ -92,100 +89,7 @@ export class CoordinateProjector {
     to: number,
     stride: number,
   ): void {
-    let word = 0;
-    for (; word + 4 <= this.words; word += 4)
-      this.#four(word, levels, from, width, count, similarities, to, stride);
-    for (; word < this.words; word++) this.#one(word, levels, from, width, count, similarities, to, stride);
-  }
-
-  /** Four words and two pixels at once: every level and weight that is read serves several products. */
-  #four(
-    word: number,
-    levels: Int16Array,
-    from: number,
-    width: number,
-    count: number,
-    out: Float32Array,
-    to: number,
-    stride: number,
-  ): void {
-    const rank = this.#rank;
-    const weights = this.#weights;
-    const [w0, w1, w2, w3] = [word * rank, (word + 1) * rank, (word + 2) * rank, (word + 3) * rank];
-    const [o0, o1, o2, o3] = [
-      to + word * stride,
-      to + (word + 1) * stride,
-      to + (word + 2) * stride,
-      to + (word + 3) * stride,
-    ];
-    const [c0, c1, c2, c3] = [
-      this.#constants[word]!,
-      this.#constants[word + 1]!,
-      this.#constants[word + 2]!,
-      this.#constants[word + 3]!,
-    ];
-    let x = 0;
-    for (; x + 1 < count; x += 2) {
-      let a0 = c0;
-      let a1 = c1;
-      let a2 = c2;
-      let a3 = c3;
-      let b0 = c0;
-      let b1 = c1;
-      let b2 = c2;
-      let b3 = c3;
-      let at = from + x;
-      for (let k = 0; k < rank; k++, at += width) {
-        const left = levels[at]!;
-        const right = levels[at + 1]!;
-        const v0 = weights[w0 + k]!;
-        const v1 = weights[w1 + k]!;
-        const v2 = weights[w2 + k]!;
-        const v3 = weights[w3 + k]!;
-        a0 += left * v0;
-        a1 += left * v1;
-        a2 += left * v2;
-        a3 += left * v3;
-        b0 += right * v0;
-        b1 += right * v1;
-        b2 += right * v2;
-        b3 += right * v3;
-      }
-      out[o0 + x] = a0;
-      out[o1 + x] = a1;
-      out[o2 + x] = a2;
-      out[o3 + x] = a3;
-      out[o0 + x + 1] = b0;
-      out[o1 + x + 1] = b1;
-      out[o2 + x + 1] = b2;
-      out[o3 + x + 1] = b3;
-    }
-    if (x < count) {
-      for (let next = word; next < word + 4; next++)
-        this.#one(next, levels, from + x, width, 1, out, to + x, stride);
-    }
-  }
-
-  #one(
-    word: number,
-    levels: Int16Array,
-    from: number,
-    width: number,
-    count: number,
-    out: Float32Array,
-    to: number,
-    stride: number,
-  ): void {
-    const rank = this.#rank;
-    const weights = this.#weights;
-    const first = word * rank;
-    const start = to + word * stride;
-    for (let x = 0; x < count; x++) {
-      let sum = this.#constants[word]!;
-      let at = from + x;
-      for (let k = 0; k < rank; k++, at += width) sum += levels[at]! * weights[first + k]!;
-      out[start + x] = sum;
-    }
+    this.#kernel.row(levels, from, width, count, similarities, to, stride, this.words);
   }
 }
 
