@@ -230,6 +230,9 @@ describe.skipIf(!browserFile)('the models’ window, against a server on this ma
       expect(packs()).toEqual(['own-int8']);
       await page.keyboard.press('Escape');
       await dialog.waitFor({ state: 'hidden' });
+      await page.getByRole('combobox', { name: 'Model' }).selectOption({ label: `${title}, int8` });
+      await page.getByText(/^int8 · /).waitFor();
+      await window.picture('model-chosen');
       expect(window.errors).toEqual([]);
     },
     long,
