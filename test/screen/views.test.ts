@@ -399,6 +399,86 @@ describe.skipIf(missing !== '')('radar and optical, side by side', () => {
   });
 });
 
+describe.skipIf(missing !== '')('every pair of chips', () => {
+  let folder: string;
+  let window: OpenWindow;
+  const pairs = ['282D_485L_3_3', '38D_378R_2_3', '433D_629L_3_1'];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-views-'));
+    for (const name of pairs)
+      for (const kind of ['S1RTC', 'S2RGB'])
+        copyFileSync(path.join(chips, `${kind}/${name}.tif`), path.join(folder, `${name}_${kind}.tif`));
+    window = await openWindow(folder);
+  }, long);
+  afterAll(async () => {
+    await window?.close();
+    await closeBrowser();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  it.each(pairs)(
+    '%s opens radar left and optical right, linked',
+    async (name) => {
+      const { page } = window;
+      await openScene(window, `${name}_S1RTC.tif`);
+      await openScene(window, `${name}_S2RGB.tif`);
+      if ((await map(page, 2).count()) === 0) await page.keyboard.press('Control+M');
+      await map(page, 2).waitFor();
+      await page.getByRole('button', { name: `Show ${name}_S2RGB.tif in map 1` }).click();
+      await page.getByRole('button', { name: `Show ${name}_S1RTC.tif in map 2` }).click();
+      await map(page, 1).focus();
+      await page.keyboard.press('Control+Shift+F');
+      await settled(page, 1);
+      await settled(page, 2);
+      const spread = async (view: number) => {
+        const colour = await colourOf(page, view, [0.3, 0.3, 0.7, 0.7]);
+        return Math.max(...colour) - Math.min(...colour);
+      };
+      expect(await spread(1)).toBeLessThan(2);
+      expect(await spread(2)).toBeGreaterThan(6);
+      await dragMap(page, 2, [-70, 30]);
+      await page.waitForTimeout(400);
+      const [one, two] = [await placeOf(page, 1), await placeOf(page, 2)];
+      for (const axis of [0, 1])
+        expect(Math.abs(two.centre[axis]! - one.centre[axis]!)).toBeLessThan(1e-5 * one.resolution);
+      await choose(page, 'Project', 'Close project');
+      await page.getByText('Open a scene to begin').waitFor();
+    },
+    long,
+  );
+
+  it(
+    'up to four views move together',
+    async () => {
+      const { page } = window;
+      await openScene(window, `${pairs[0]}_S2RGB.tif`);
+      while ((await map(page, 4).count()) === 0) {
+        const views = await page.getByRole('region', { name: /^Map \d$/ }).count();
+        await page.keyboard.press('Control+M');
+        await expect.poll(() => page.getByRole('region', { name: /^Map \d$/ }).count(), soon).toBe(views + 1);
+      }
+      await page.keyboard.press('Control+M');
+      await page.waitForTimeout(500);
+      expect(await page.getByRole('region', { name: /^Map \d$/ }).count()).toBe(4);
+      await dragMap(page, 3, [40, 25]);
+      await page.waitForTimeout(400);
+      const places = await Promise.all([1, 2, 3, 4].map((view) => placeOf(page, view)));
+      for (const place of places)
+        for (const axis of [0, 1])
+          expect(Math.abs(place.centre[axis]! - places[2]!.centre[axis]!)).toBeLessThan(
+            1e-5 * place.resolution,
+          );
+      await window.picture('four-views');
+    },
+    long,
+  );
+
+  it('complained about nothing', () => {
+    expect(window.errors).toEqual([]);
+  });
+});
+
 describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () => {
   let folder: string;
   let window: OpenWindow;

@@ -73,7 +73,9 @@ export async function findMissing(
   }
   if (missing.length === 0) return [];
   starts.add(path.dirname(path.dirname(projectPath)));
-  const wanted = new Set(missing.map((link) => path.basename(link.path).toLowerCase()));
+  const wanted = new Set(
+    missing.flatMap((link) => filesNamed(link.path).map((file) => path.basename(file).toLowerCase())),
+  );
   const found = new Map<string, string[]>();
   let queue = [...starts].map((folder) => ({ folder, depth: 0 }));
   const seen = new Set<string>();
@@ -94,7 +96,7 @@ export async function findMissing(
   }
   return Promise.all(
     missing.map(async (link) => {
-      const candidates = found.get(path.basename(link.path).toLowerCase()) ?? [];
+      const candidates = candidatesFor(filesNamed(link.path), found);
       const suggestions: MissingFile['suggestions'] = [];
       for (const candidate of candidates) {
         if (await isThere(candidate))
@@ -104,6 +106,21 @@ export async function findMissing(
       return { ...link, suggestions };
     }),
   );
+}
+
+/** The files that a link's path names, whether they are there or not. */
+function filesNamed(file: string): string[] {
+  const files = file.split('+');
+  return files.length > 1 && files.every((each) => path.isAbsolute(each)) ? files : [file];
+}
+
+/** Files of the same name; of a stack, all of them in one folder. */
+function candidatesFor(files: readonly string[], found: ReadonlyMap<string, string[]>): string[] {
+  const [first, ...others] = files.map((file) => found.get(path.basename(file).toLowerCase()) ?? []);
+  return first!.flatMap((candidate) => {
+    const beside = others.map((own) => own.find((file) => path.dirname(file) === path.dirname(candidate)));
+    return beside.every((file) => file !== undefined) ? [[candidate, ...beside].join('+')] : [];
+  });
 }
 
 /** Whether a file is the one that a link means. */

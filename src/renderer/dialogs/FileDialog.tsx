@@ -34,7 +34,9 @@ export function FileDialog({ question }: { question: FileQuestion }) {
         if (!current) return;
         setEntries(found.entries);
         setParent(found.parent);
-        setChosen(new Set());
+        // The same folder told again takes nothing away that was chosen meanwhile.
+        const there = new Set(found.entries.map((entry) => entry.path));
+        setChosen((before) => new Set([...before].filter((file) => there.has(file))));
         if (found.folder) localStorage.setItem(lastKey, found.folder);
       },
       (error) => {

@@ -246,7 +246,10 @@ function mountMap(
     shown = { path: project.path, content };
     if (!same && !first)
       session.set(({ views }) => ({
-        views: views.map((view) => (view.id === id ? { ...view, resolution: 0 } : view)),
+        // What was hidden or moved are other layers now.
+        views: views.map((view) =>
+          view.id === id ? { ...view, resolution: 0, hidden: [], shifts: {} } : view,
+        ),
       }));
     if (!same || system !== next) {
       started = true;

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Host } from '../../../src/main/rpc/contract.ts';
 import { usualSettings } from '../../../src/renderer/state/run-settings.ts';
+import { buildRandomPack } from '../../../src/worker/steps/random-pack.ts';
 import { syntheticFiles, writeProduct } from '../../worker/scene/safe/synthetic-product.ts';
 import { zip } from '../../worker/weights/zip-writer.ts';
 import { admitted, connect } from '../serve/client.ts';
@@ -130,6 +131,25 @@ describe('scenes of several files', () => {
     expect((await sceneOf(short!)).path).toBe(files.join('+'));
   });
 
+  it('a stack that has moved is found again, whole', async () => {
+    const moved = path.join(folder, 'projects/moved');
+    mkdirSync(moved);
+    const names = ['away_vv.tif', 'away_vh.tif'];
+    for (const [at, name] of names.entries())
+      copyFileSync(path.join(folder, `stack_${['vv', 'vh'][at]}.tif`), path.join(folder, name));
+    await newProject('missing');
+    const [id] = await host.scenes.add({ paths: [names.map((name) => path.join(folder, name)).join('+')] });
+    for (const name of names) {
+      copyFileSync(path.join(folder, name), path.join(moved, name));
+      rmSync(path.join(folder, name));
+    }
+    const [missing] = (await host.project.state())!.missing;
+    const there = names.map((name) => path.join(moved, name)).join('+');
+    expect(missing).toMatchObject({ kind: 'scene', id, found: there });
+    await host.project.relink({ kind: 'scene', id: id!, path: there });
+    expect(await sceneOf(id!)).toMatchObject({ path: there, problem: null });
+  });
+
   it('law: no file of a stack lies outside the roots', async () => {
     const inside = path.join(folder, 'stack_vv.tif');
     for (const way of [
@@ -189,6 +209,30 @@ describe('the radar recipe of a scene', () => {
     expect(await codeOf(host.scenes.preparation({ id: id!, pack: 'starter' }))).toBe('prep/bad-recipe');
     await host.project.undo();
     expect((await sceneOf(id!)).radar).toEqual(radar);
+  }, 120_000);
+
+  it('a model without a radar encoder is warned of, before a run and by it', async () => {
+    const quiet = { signal: new AbortController().signal, report: () => {}, note: () => {} };
+    await buildRandomPack(path.join(door.home, 'packs/optical-only'), false, quiet as never);
+    await newProject('warned');
+    const [id] = await host.scenes.add({ paths: [path.join(folder, 'S1A_TEST.SAFE')] });
+    const { notes } = await host.scenes.preparation({ id: id!, pack: 'optical-only' });
+    expect(notes.at(-1)).toMatch(/^warning: pack .* has no encoder for SAR/);
+    const settings = {
+      ...usualSettings,
+      pack: 'optical-only',
+      prompts: [
+        { name: 'water', words: ['water'], colour: '#0072b2', threshold: null },
+        { name: 'land', words: ['land'], colour: '#e69f00', threshold: null },
+      ],
+      extent: null,
+      threads: 1,
+    };
+    const estimate = await host.runs.estimate({ sceneId: id!, settings });
+    expect(estimate.warnings.join()).toMatch(/radar scene.*only learnt optical/);
+    expect(estimate.notes).toEqual([]);
+    const job = await finished((await host.runs.start({ sceneId: id!, name: 'warned', settings })).jobId);
+    expect(job.notes.join()).toMatch(/has no encoder for SAR/);
   }, 120_000);
 
   it.skipIf(!here)(
