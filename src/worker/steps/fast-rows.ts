@@ -3,7 +3,7 @@ import type { Window } from '../raster/grid.ts';
 import { throwIfCancelled } from '../report/problem.ts';
 import { MergedTokens } from '../tile/merged-tokens.ts';
 import { selectWindows, windowAt, windowNumber } from '../tile/plan.ts';
-import { type TokenTiles, tileHeight, tileWidth, tokenTileAt } from '../tile/token-tiles.ts';
+import { type TokenTiles, tileOver, tokenTileAt } from '../tile/token-tiles.ts';
 import { GlobalScores } from './global-scores.ts';
 import type { RowSource, WorkingSource } from './segment.ts';
 import { type PreparedWindow, workInOrder } from './window-queue.ts';
@@ -45,9 +45,9 @@ export class FastRows implements RowSource {
     this.#request = request;
     this.words = request.words;
     // A tile's rows of scores, and in the same measure the tokens beside them.
-    const { patch, reach, plan } = request.tiles;
-    const tokenRows = tileHeight / patch + 2 * reach + (2 * plan.rows.window) / patch;
-    this.rowsHeld = tileHeight + Math.ceil((tokenRows * request.embedding) / patch / this.words);
+    const { patch, reach, plan, tile } = request.tiles;
+    const tokenRows = tile.height + 2 * reach + (2 * plan.rows.window) / patch;
+    this.rowsHeld = tile.height * patch + Math.ceil((tokenRows * request.embedding) / patch / this.words);
   }
 
   async *read(
@@ -59,8 +59,10 @@ export class FastRows implements RowSource {
     const { tiles, embedding, workers } = this.#request;
     const { plan, patch } = tiles;
     const { words } = this;
-    const firstColumn = Math.floor(column / tileWidth);
-    const columnCount = Math.floor((column + width - 1) / tileWidth) + 1 - firstColumn;
+    const topLeft = tileOver(tiles, column, first);
+    const bottomRight = tileOver(tiles, column + width - 1, end - 1);
+    const firstColumn = topLeft.column;
+    const columnCount = bottomRight.column + 1 - firstColumn;
     const leftmost = tokenTileAt(tiles, firstColumn, 0).around;
     const rightmost = tokenTileAt(tiles, firstColumn + columnCount - 1, 0).around;
     const tokenColumns = { start: leftmost.column, end: rightmost.column + rightmost.width };
@@ -74,14 +76,18 @@ export class FastRows implements RowSource {
       (x, y) => classScores.get(y * plan.columns.count + x) ?? null,
     );
     let nextWindowRow = 0;
-    for (let tileRow = Math.floor(first / tileHeight); tileRow * tileHeight < end; tileRow++) {
+    for (let tileRow = topLeft.row; tileRow <= bottomRight.row; tileRow++) {
       throwIfCancelled(signal);
       const { core, around } = tokenTileAt(tiles, firstColumn, tileRow);
+      // No window is encoded for the sake of what reaches over the border of a part.
+      const { part } = tiles;
+      const left = Math.max(tokenColumns.start, part.column);
+      const upper = Math.max(around.row, part.row);
       const touched = selectWindows(plan, {
-        column: tokenColumns.start * patch,
-        row: around.row * patch,
-        width: (tokenColumns.end - tokenColumns.start) * patch,
-        height: around.height * patch,
+        column: left * patch,
+        row: upper * patch,
+        width: (Math.min(tokenColumns.end, part.column + part.width) - left) * patch,
+        height: (Math.min(around.row + around.height, part.row + part.height) - upper) * patch,
       });
       tokens.drop(around.row);
       for (const number of classScores.keys())

@@ -1,4 +1,3 @@
-import { ScoreAccumulator } from '../classmap/accumulate.ts';
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import { decisionRule, RowDecider } from '../classmap/decide.ts';
 import {
@@ -10,8 +9,8 @@ import {
 import type { EncodedWindow } from '../features/encoded-window.ts';
 import { choosePixelBasis } from '../features/pixel-basis.ts';
 import type { SessionOptions } from '../infer/session.ts';
+import { TileLabeller } from '../infer/tile-labeller.ts';
 import type { EncoderSettings } from '../infer/window-encoder.ts';
-import { WindowLabeller } from '../infer/window-labeller.ts';
 import type { TemplateSetName } from '../net/templates.ts';
 import { openPack } from '../pack/open-pack.ts';
 import type { RadarRecipe } from '../prep/sar/recipe.ts';
@@ -19,15 +18,10 @@ import { chooseWorkingGrid, coarserGrid } from '../prep/working-grid.ts';
 import type { Extent } from '../raster/extent.ts';
 import { applyAffine, type Grid, type Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
-import {
-  planWindows,
-  selectWindows,
-  type WindowPlan,
-  windowAt,
-  windowNumber,
-  windowStart,
-} from '../tile/plan.ts';
+import { selectWindows, type WindowPlan, windowAt, windowNumber } from '../tile/plan.ts';
 import { workingRange } from '../tile/sampling.ts';
+import { planTokenTiles } from '../tile/token-tiles.ts';
+import { FastRows } from './fast-rows.ts';
 import { GlobalScores, globalScoresOf } from './global-scores.ts';
 import { finestShare, pixelSpectrum, type SampleWindow } from './pixel-sample.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
@@ -148,11 +142,20 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
           );
     const prepared = await prepareScene(scene, request, grid, signal);
     const normalise = normaliserOf(manifest.normalisation);
-    const plan = planWindows(grid.width, grid.height, request.window, request.stride);
-    const columns = workingRange(region.column, region.width, grid.scale, plan.columns.size);
-    const rows = workingRange(region.row, region.height, grid.scale, plan.rows.size);
-    const size = { width: columns.end - columns.start, height: rows.end - rows.start };
-    const chosen = selectWindows(plan, { column: columns.start, row: rows.start, ...size });
+    const part = {
+      column: workingRange(region.column, region.width, grid.scale, grid.width),
+      row: workingRange(region.row, region.height, grid.scale, grid.height),
+    };
+    const [left, top] = [part.column.start, part.row.start];
+    const size = { width: part.column.end - left, height: part.row.end - top };
+    const { embedding, vision } = manifest.geometry;
+    const tiles = planTokenTiles(grid.width, grid.height, request.window, request.stride, vision.patch, {
+      column: left,
+      row: top,
+      ...size,
+    });
+    const { plan } = tiles;
+    const chosen = selectWindows(plan, { column: left, row: top, ...size });
     const windows: Window[] = [];
     for (let row = chosen.firstRow; row < chosen.endRow; row++)
       for (let column = chosen.firstColumn; column < chosen.endColumn; column++)
@@ -170,15 +173,16 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
       request.window,
       request.stride,
     ]);
-    // Comparing takes about as long as encoding.
-    const total = 2 * windows.length;
+    // Upsampling takes about a third of the time.
+    const total = Math.ceil(1.5 * windows.length);
     let done = 0;
-    const passed = async () => {
-      context.report({ phase: 'encoding the view', done: ++done, total, unit: 'windows' });
+    const passed = async (until: number) => {
+      done = until;
+      context.report({ phase: 'encoding the view', done, total, unit: 'windows' });
       await yieldToEvents(signal);
     };
     let encodedCount = 0;
-    const encoded: (EncodedWindow | null)[] = [];
+    const encoded = new Map<number, EncodedWindow>();
     const classTokens = new Map<number, Float32Array>();
     for (const window of windows) {
       const { pixels: values, valid } = await read(window);
@@ -187,13 +191,16 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
           encodedCount++;
           return kept.encoder.encode(values, window.height, window.width, signal);
         });
-        encoded.push(one);
+        encoded.set(windowNumber(plan, window), one);
         classTokens.set(windowNumber(plan, window), one.cls);
-      } else encoded.push(null);
-      await passed();
+      }
+      await passed(done + 1);
     }
     const sample: SampleWindow[] = [];
-    const known = windows.flatMap((window, i) => (encoded[i] ? [{ window, encoded: encoded[i] }] : []));
+    const known = windows.flatMap((window) => {
+      const one = encoded.get(windowNumber(plan, window));
+      return one ? [{ window, encoded: one }] : [];
+    });
     const wanted = Math.min(mostSamples, Math.ceil(known.length / 4));
     for (let i = 0; i < wanted; i++) {
       const { window, encoded: one } = known[Math.floor(((i + 0.5) * known.length) / wanted)]!;
@@ -205,27 +212,33 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
     const basis = choosePixelBasis(spectrum, finestShare);
     const coordinates = emptyCoordinates(basis, size.width, size.height);
     const rounder = new CoordinateRounder(basis);
-    const sums = new ScoreAccumulator(plan, basis.rank, columns.start, size.width, rows.start);
     const products = new Float32Array(basis.rank * size.width);
     const validRow = new Uint8Array(size.width);
-    const labeller = await WindowLabeller.open(kept.pack, basis.directions, { lambda: 0, upsample }, session);
+    const labeller = await TileLabeller.open(kept.pack, basis.directions, upsample, session);
     try {
-      const perRow = chosen.endColumn - chosen.firstColumn;
-      for (const [i, window] of windows.entries()) {
-        const one = encoded[i];
-        if (one) {
-          const { pixels: values, valid } = await read(window);
-          sums.add(window, await labeller.label(one, values, window.height, window.width, signal), valid);
-        }
-        await passed();
-        if ((i + 1) % perRow !== 0) continue;
-        const next = chosen.firstRow + (i + 1) / perRow;
-        const until = next < chosen.endRow ? windowStart(plan.rows, next) : rows.end;
-        while (sums.row < Math.min(until, rows.end)) {
-          const row = sums.row - rows.start;
-          sums.take(products, validRow);
-          rounder.round(products, validRow, 0, coordinates, row);
-        }
+      const nothing = new Float32Array(basis.rank);
+      const rows = new FastRows({
+        tiles,
+        working: prepared.working,
+        normalise,
+        workers: [
+          {
+            async encode(_, window) {
+              const one = encoded.get(windowNumber(plan, window))!;
+              return { tokens: one.tokens, global: nothing };
+            },
+            label: (tile, values) => labeller.label(tile, values, signal),
+          },
+        ],
+        words: basis.rank,
+        embedding,
+      });
+      const wantedRows = { column: left, width: size.width, first: top, end: top + size.height };
+      for await (const row of rows.read(wantedRows, products, validRow, signal)) {
+        rounder.round(products, validRow, 0, coordinates, row - top);
+        const share = (row + 1 - top) / size.height;
+        if (share === 1 || (row - top) % 64 === 63)
+          await passed(windows.length + Math.floor(share * (total - windows.length)));
       }
     } finally {
       await labeller.close();
@@ -235,11 +248,11 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
       warm: kept,
       coordinates,
       plan,
-      column: columns.start,
-      row: rows.start,
+      column: left,
+      row: top,
       classTokens,
     };
-    const [x, y] = applyAffine(grid.transform, columns.start, rows.start);
+    const [x, y] = applyAffine(grid.transform, left, top);
     const [, xColumn, xRow, , yColumn, yRow] = grid.transform;
     return {
       view: view.id,
