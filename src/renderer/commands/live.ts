@@ -62,7 +62,13 @@ function follow(): void {
   asking = own;
   const relabel = async () => {
     try {
-      const { picture } = await ask.runs.relabel({ view: live, settings }, { signal: own.signal });
+      const { picture, milliseconds } = await ask.runs.relabel(
+        { view: live, settings },
+        { signal: own.signal },
+      );
+      // For whoever measures: the host's share of the wait.
+      performance.clearMarks('landscribe-relabelled');
+      performance.mark('landscribe-relabelled', { detail: { milliseconds } });
       if (asking === own && session.get().preview !== null) session.set({ preview: picture });
     } catch (error) {
       if (isAborted(error) || asking !== own) return;
