@@ -177,7 +177,7 @@ describe.skipIf(missing !== '')('the window', () => {
       const { page } = window;
       await page.getByText('Open a scene to begin').waitFor();
       await expectNoFaults(page, 'empty');
-      await expectPicture(page.locator('.screen'), 'empty', 3);
+      await expectPicture(page.getByRole('toolbar', { name: 'Tools' }), 'tools', 4);
     },
     long,
   );
@@ -222,6 +222,23 @@ describe.skipIf(missing !== '')('the window', () => {
       await second.focus();
       await choose(page, 'View', 'Close map view');
       await second.waitFor({ state: 'detached' });
+    },
+    long,
+  );
+
+  it(
+    'outlines what is selected',
+    async () => {
+      const { page } = window;
+      await page.keyboard.press('F6');
+      const grid = page.getByRole('grid', { name: 'Attribute table' });
+      await grid.getByRole('columnheader', { name: 'Area' }).click();
+      await grid.getByRole('columnheader', { name: 'Area' }).click();
+      await grid.getByRole('row').nth(1).click();
+      await page.keyboard.press('Shift+PageDown');
+      await expectPicture(await bareMap(page), 'map-selected', 4);
+      await page.keyboard.press('Control+Shift+A');
+      await page.getByText('96 of 96, 0 selected').waitFor();
     },
     long,
   );
@@ -338,6 +355,18 @@ describe.skipIf(missing !== '')('the window', () => {
       },
       long,
     );
+
+  it('would be found faint, cut or too wide', async () => {
+    const { page } = window;
+    await page.evaluate("document.documentElement.style.setProperty('--quiet', '#777')");
+    await page.evaluate("document.querySelector('.run select').style.width = '40px'");
+    await page.evaluate("document.querySelector('.run select').style.flex = 'none'");
+    const { faint, cut } = await page.evaluate<Faults>(findFaults);
+    expect(faint.length).toBeGreaterThan(3);
+    expect(cut.length).toBeGreaterThan(0);
+    await page.reload();
+    await page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
+  });
 
   it('complained about nothing', () => {
     expect(window.errors).toEqual([]);

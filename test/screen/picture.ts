@@ -14,7 +14,7 @@ const block = 4;
 const kept = 2;
 
 /** How long what is seen may take to become what is expected, milliseconds. */
-const patience = 30_000;
+const patience = 90_000;
 
 /**
  * Waits until what is seen is the expected picture of that name, by means over 4 × 4 pixels: they differ by less than
@@ -49,10 +49,10 @@ export async function expectPicture(seen: Locator, name: string, mean = 2): Prom
 
 const shot = (seen: Locator) => seen.screenshot({ animations: 'disabled' });
 
-/** What is seen once it has not changed for three seconds. */
+/** What is seen once it has not changed for ten seconds. */
 async function atRest(seen: Locator): Promise<Buffer> {
   let picture = await shot(seen);
-  for (let since = Date.now(); Date.now() - since < 3000; ) {
+  for (let since = Date.now(); Date.now() - since < 10_000; ) {
     await new Promise((resolve) => setTimeout(resolve, 300));
     const next = await shot(seen);
     if (!next.equals(picture)) since = Date.now();

@@ -109,7 +109,7 @@ export function TablePanel() {
   /** Arrows choose the next row; with Shift they stretch the choice. */
   const moveInRows = (event: KeyboardEvent) => {
     if ((event.target as HTMLElement).matches('button') || rows.length === 0) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a') selectAll();
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key === 'a') selectAll();
     else {
       const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2);
       const from = last.current ?? -1;
