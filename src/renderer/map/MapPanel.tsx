@@ -246,15 +246,17 @@ function mountMap(
     shown = { path: project.path, content };
     if (!same && !first)
       session.set(({ views }) => ({
-        // What was hidden or moved are other layers now.
-        views: views.map((view) =>
-          view.id === id ? { ...view, resolution: 0, hidden: [], shifts: {} } : view,
-        ),
+        views: views.map((view) => (view.id === id ? { ...view, resolution: 0 } : view)),
       }));
     if (!same || system !== next) {
       started = true;
       startView(next, same);
     }
+    // What was hidden or moved are other layers now. Told last: whoever is told looks at the view as it is then.
+    if (!same && !first)
+      session.set(({ views }) => ({
+        views: views.map((view) => (view.id === id ? { ...view, hidden: [], shifts: {} } : view)),
+      }));
     const now = ownView();
     if (!now) return;
     stack.update(project, now, next);
