@@ -356,6 +356,46 @@ describe.skipIf(missing !== '')('the window', () => {
       long,
     );
 
+  it('is reached everywhere by keys alone, and shows where they are', async () => {
+    const { page } = window;
+    await page.reload();
+    await page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
+    await typeClasses(page, ['building']);
+    await page.evaluate('document.activeElement.blur()');
+    const reached: string[] = [];
+    const hidden: string[] = [];
+    for (let turn = 0; turn < 90; turn++) {
+      await page.keyboard.press('Tab');
+      const { name, outlined } = await page.evaluate<{ name: string; outlined: boolean }>(
+        `(() => {
+          const at = document.activeElement;
+          // From the last one, keys lead out of the page and back to its beginning.
+          if (at === document.body) return { name: '', outlined: true };
+          const label = at.labels?.[0]?.textContent;
+          const name = at.getAttribute('aria-label') || label || at.textContent.trim().slice(0, 40) || at.tagName;
+          const { outlineStyle, outlineWidth } = getComputedStyle(at);
+          return { name, outlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1 };
+        })()`,
+      );
+      reached.push(name);
+      if (!outlined) hidden.push(name);
+    }
+    for (const wanted of [
+      'Project',
+      'Open scene',
+      'Shapes',
+      'New class',
+      'Map 1',
+      'Preview',
+      'Run',
+      'Scale',
+      'Confidence',
+    ])
+      expect(reached, `${wanted} among ${reached.join(', ')}`).toContain(wanted);
+    expect(hidden).toEqual([]);
+    await page.keyboard.press('Control+Z');
+  });
+
   it('would be found faint, cut or too wide', async () => {
     const { page } = window;
     await page.evaluate("document.documentElement.style.setProperty('--quiet', '#777')");
