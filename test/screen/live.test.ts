@@ -20,6 +20,8 @@ if (missing) console.log(`Live prompting is not tested: ${missing} is missing.`)
 const orange: [number, number, number] = [230, 159, 0];
 const green: [number, number, number] = [0, 158, 115];
 const long = 600_000;
+/** A loaded machine takes its time. */
+const patient = { timeout: 30_000 };
 
 describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
   let folder: string;
@@ -40,7 +42,7 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
   const map = () => window.page.getByRole('region', { name: 'Map 1' });
   /** Waits until the map has drawn another preview than that of `address`. */
   const redrawn = async (address: string | null) => {
-    await expect.poll(() => map().getAttribute('data-preview'), { timeout: 30_000 }).not.toBe(address);
+    await expect.poll(() => map().getAttribute('data-preview'), patient).not.toBe(address);
     return map().getAttribute('data-preview');
   };
 
@@ -53,7 +55,7 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
       await page.getByRole('button', { name: /Previewing … [1-9]\d? %/ }).waitFor({ timeout: 120_000 });
       await page.getByRole('button', { name: 'Remove the preview' }).waitFor({ timeout: long });
       await redrawn(null);
-      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(0.02);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60), patient).toBeGreaterThan(0.02);
       expect(await page.getByRole('checkbox', { name: /^Live/ }).isChecked()).toBe(true);
       await window.picture('live-two-classes');
     },
@@ -70,12 +72,12 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
       // A word that is offered is taken as soon as it stands there; a space before it leaves it a draft.
       await field.pressSequentially(' grass');
       await redrawn(before);
-      await expect.poll(() => shareOfColour(page, 1, green, 60)).toBeGreaterThan(share + 0.02);
+      await expect.poll(() => shareOfColour(page, 1, green, 60), patient).toBeGreaterThan(share + 0.02);
       // It is not a class yet.
       expect(await page.getByRole('combobox', { name: 'Words for grass' }).count()).toBe(0);
       await window.picture('live-typed');
       await field.fill('');
-      await expect.poll(() => shareOfColour(page, 1, green, 60)).toBeLessThan(share + 0.02);
+      await expect.poll(() => shareOfColour(page, 1, green, 60), patient).toBeLessThan(share + 0.02);
     },
     long,
   );
@@ -90,14 +92,14 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
       await threshold.fill('0.95');
       await threshold.press('Enter');
       address = await redrawn(address);
-      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeLessThan(buildings / 2);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60), patient).toBeLessThan(buildings / 2);
       await threshold.fill('');
       await threshold.press('Enter');
       address = await redrawn(address);
-      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(buildings * 0.9);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60), patient).toBeGreaterThan(buildings * 0.9);
       await page.getByRole('button', { name: 'Remove class road' }).click();
       await redrawn(address);
-      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(buildings);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60), patient).toBeGreaterThan(buildings);
     },
     long,
   );
@@ -111,13 +113,13 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
         .getByRole('status')
         .getByText(/Looks like “building”/)
         .waitFor();
-      await expect.poll(() => map().getAttribute('data-heat'), { timeout: 30_000 }).not.toBeNull();
+      await expect.poll(() => map().getAttribute('data-heat'), patient).not.toBeNull();
       // Dark and light ends of the ramp are both there.
-      await expect.poll(() => shareOfColour(page, 1, [252, 253, 191], 60)).toBeGreaterThan(0.005);
-      await expect.poll(() => shareOfColour(page, 1, [20, 10, 60], 60)).toBeGreaterThan(0.05);
+      await expect.poll(() => shareOfColour(page, 1, [252, 253, 191], 60), patient).toBeGreaterThan(0.005);
+      await expect.poll(() => shareOfColour(page, 1, [20, 10, 60], 60), patient).toBeGreaterThan(0.05);
       await window.picture('live-heat');
       await map().hover();
-      await expect.poll(() => map().getAttribute('data-heat')).toBeNull();
+      await expect.poll(() => map().getAttribute('data-heat'), patient).toBeNull();
       await page.getByText(/Looks like/).waitFor({ state: 'detached' });
     },
     long,
@@ -135,7 +137,7 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
       await page
         .getByRole('treeitem', { name: 'Classes of cologne', exact: true })
         .waitFor({ timeout: 120_000 });
-      await expect.poll(() => shareOfColour(page, 1, orange, 60)).toBeGreaterThan(0.02);
+      await expect.poll(() => shareOfColour(page, 1, orange, 60), patient).toBeGreaterThan(0.02);
       await window.picture('live-relabelled');
     },
     long,

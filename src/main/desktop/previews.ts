@@ -82,7 +82,8 @@ export class Previews {
 
   /**
    * Encodes the extent of the settings and labels it. Ends the preview before it. `asCrs` is the system that the scene
-   * is taken to be in; `asked` the screen's settings that `settings` were made from.
+   * is taken to be in; `asked` the screen's settings that `settings` were made from; `stored` the folder
+   * where features of the scene may lie.
    */
   async draw(
     scene: string,
@@ -90,6 +91,7 @@ export class Previews {
     asked: RunSettings,
     asCrs: Crs | null,
     ofProject: Crs | null,
+    stored: string | null,
     signal?: AbortSignal,
     onShare?: (share: number) => void,
   ): Promise<Labelled & { view: string; seconds: number }> {
@@ -123,6 +125,7 @@ export class Previews {
             extent: request.extent,
             window: request.window,
             stride: request.stride,
+            stored,
             mostPixels,
             cacheBytes: 128 << 20,
           },

@@ -1,4 +1,5 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
+import { plainWords } from '../classmap/class-words.ts';
 import { decisionRule, RowDecider } from '../classmap/decide.ts';
 import {
   CoordinateProjector,
@@ -7,6 +8,7 @@ import {
   emptyCoordinates,
 } from '../features/coordinates.ts';
 import type { EncodedWindow } from '../features/encoded-window.ts';
+import { type Example, exampleOf } from '../features/example.ts';
 import { choosePixelBasis } from '../features/pixel-basis.ts';
 import type { SessionOptions } from '../infer/session.ts';
 import { TileLabeller } from '../infer/tile-labeller.ts';
@@ -18,14 +20,16 @@ import { chooseWorkingGrid, coarserGrid } from '../prep/working-grid.ts';
 import type { Extent } from '../raster/extent.ts';
 import { applyAffine, type Grid, type Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
-import { selectWindows, type WindowPlan, windowAt, windowNumber } from '../tile/plan.ts';
+import { planWindows, selectWindows, type WindowPlan, windowAt, windowNumber } from '../tile/plan.ts';
 import { workingRange } from '../tile/sampling.ts';
 import { planTokenTiles } from '../tile/token-tiles.ts';
 import { FastRows } from './fast-rows.ts';
 import { GlobalScores, globalScoresOf } from './global-scores.ts';
 import { finestShare, pixelSpectrum, type SampleWindow } from './pixel-sample.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
+import { type Examples, queriesOf } from './queries.ts';
 import { openRunScene, runWindow } from './radar-preparation.ts';
+import { storedView } from './stored-view.ts';
 import type { TaskContext } from './task-context.ts';
 import { WarmPack } from './warm-pack.ts';
 
@@ -43,6 +47,8 @@ export interface EncodeViewRequest {
   extent: Extent | null;
   window: number;
   stride: number;
+  /** Folder where features of the scene may be stored: they save the encoding. */
+  stored: string | null;
   /** Working pixels of the view; above that, the working resolution is made coarser. */
   mostPixels: number;
   cacheBytes: number;
@@ -65,6 +71,8 @@ export interface EncodeViewReply {
 export interface LabelViewRequest {
   view: string;
   classes: ClassEntry[];
+  /** What `@name` among the words stands for. */
+  examples: Examples;
   templates: TemplateSetName;
   lambda: number;
   threshold: number | number[];
@@ -90,11 +98,34 @@ export interface HeatViewReply {
   high: number;
 }
 
+export interface LikelyWordsRequest {
+  view: string;
+  /** Pixel of the view. */
+  column: number;
+  row: number;
+  words: string[];
+  templates: TemplateSetName;
+}
+
+/** Words and their similarity with the pixel, the likeliest first. */
+export type LikelyWords = { word: string; similarity: number }[];
+
+export interface ExampleOfViewRequest {
+  view: string;
+  /** Pixels of the view. */
+  places: { column: number; row: number }[];
+  /** Words that the example will compete with. */
+  words: string[];
+  templates: TemplateSetName;
+}
+
 /** A view whose pixels are known by their coordinates. */
 interface LiveView {
   id: string;
   warm: WarmPack;
   coordinates: Coordinates;
+  /** Along the coordinates' directions. */
+  variances: Float64Array;
   plan: WindowPlan;
   /** Of the view's first pixel on the working grid. */
   column: number;
@@ -105,6 +136,8 @@ interface LiveView {
 
 /** Windows that the directions are found from. */
 const mostSamples = 6;
+/** Words that are told of a pixel. */
+const mostLikely = 5;
 /** Rows that are labelled before a cancel is looked for. */
 const rowsAtOnce = 32;
 
@@ -156,6 +189,45 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
     });
     const { plan } = tiles;
     const chosen = selectWindows(plan, { column: left, row: top, ...size });
+    const [x, y] = applyAffine(grid.transform, left, top);
+    const [, xColumn, xRow, , yColumn, yRow] = grid.transform;
+    /** From now on the view is this one. */
+    const keep = (
+      own: Pick<LiveView, 'coordinates' | 'variances' | 'plan' | 'classTokens'>,
+      windowCount: number,
+      encodedCount: number,
+    ): EncodeViewReply => {
+      const id = `view ${++views}`;
+      view = { id, warm: kept, column: left, row: top, ...own };
+      return {
+        view: id,
+        grid: { ...size, transform: [x, xColumn, xRow, y, yColumn, yRow], crs: header.grid.crs },
+        placed: opened.placedFrom !== null,
+        windows: windowCount,
+        encoded: encodedCount,
+        rank: own.coordinates.basis.rank,
+      };
+    };
+    if (request.stored !== null) {
+      const { bands, stretch, sceneFingerprint } = prepared;
+      const wholePlan = planWindows(grid.width, grid.height, request.window, request.stride);
+      const known = await storedView({
+        folder: request.stored,
+        identity: {
+          sceneFingerprint,
+          packChecksum: kept.pack.checksum,
+          encoder: { ...request.encoder },
+          window: request.window,
+          stride: request.stride,
+        },
+        pixels: { bands, stretch, grid, radar: request.radar },
+        upsample: request.upsample,
+        plan: wholePlan,
+        part: { column: left, row: top, ...size },
+        signal,
+      });
+      if (known) return keep({ ...known, plan: wholePlan }, known.classTokens.size, 0);
+    }
     const windows: Window[] = [];
     for (let row = chosen.firstRow; row < chosen.endRow; row++)
       for (let column = chosen.firstColumn; column < chosen.endColumn; column++)
@@ -243,25 +315,8 @@ export async function encodeView(request: EncodeViewRequest, context: TaskContex
     } finally {
       await labeller.close();
     }
-    view = {
-      id: `view ${++views}`,
-      warm: kept,
-      coordinates,
-      plan,
-      column: left,
-      row: top,
-      classTokens,
-    };
-    const [x, y] = applyAffine(grid.transform, left, top);
-    const [, xColumn, xRow, , yColumn, yRow] = grid.transform;
-    return {
-      view: view.id,
-      grid: { ...size, transform: [x, xColumn, xRow, y, yColumn, yRow], crs: header.grid.crs },
-      placed: opened.placedFrom !== null,
-      windows: windows.length,
-      encoded: encodedCount,
-      rank: basis.rank,
-    };
+    const variances = spectrum.variances.slice(0, basis.rank);
+    return keep({ coordinates, variances, plan, classTokens }, windows.length, encodedCount);
   } finally {
     await opened.close();
   }
@@ -273,7 +328,8 @@ export async function labelView(request: LabelViewRequest, context: TaskContext)
   const kept = viewNamed(request.view);
   const rule = decisionRule(request.classes, request.threshold, request.background);
   const words = request.classes.flatMap((entry) => entry.words);
-  const embeddings = await kept.warm.embeddings(words, request.templates, context);
+  const texts = await kept.warm.embeddings(plainWords(words), request.templates, context);
+  const embeddings = queriesOf(words, texts, request.examples, kept.coordinates.basis.size);
   const { width, height, valid } = kept.coordinates;
   const decider = new RowDecider(rule, width);
   const narrow = request.classes.every(({ id }) => id <= 255);
@@ -321,6 +377,64 @@ export async function heatView(request: HeatViewRequest, context: TaskContext): 
     heat[i] = 1 + Math.round(254 * (share < 0 ? 0 : share > 1 ? 1 : share));
   }
   return { heat, low, high };
+}
+
+/**
+ * The likeliest of many words at a pixel: what the map would say there if it were asked for all of them. Throws
+ * `live/none`, `scene/nodata`.
+ */
+export async function likelyWords(request: LikelyWordsRequest, context: TaskContext): Promise<LikelyWords> {
+  const kept = viewNamed(request.view);
+  const feature = featureAt(kept, request.column, request.row);
+  const embeddings = await kept.warm.embeddings(request.words, request.templates, context);
+  return request.words
+    .map((word, at) => {
+      const own = embeddings.subarray(at * feature.length, (at + 1) * feature.length);
+      return { word, similarity: own.reduce((sum, value, i) => sum + value * feature[i]!, 0) };
+    })
+    .sort((a, b) => b.similarity - a.similarity)
+    .slice(0, mostLikely);
+}
+
+/** An example of some pixels of the view, against the rest of it. Throws `live/none`, `scene/nodata`. */
+export async function exampleOfView(request: ExampleOfViewRequest, context: TaskContext): Promise<Example> {
+  const kept = viewNamed(request.view);
+  const { basis } = kept.coordinates;
+  const feature = new Float32Array(basis.size);
+  for (const { column, row } of request.places) {
+    const own = featureAt(kept, column, row);
+    for (let i = 0; i < basis.size; i++) feature[i]! += own[i]! / request.places.length;
+  }
+  const words = await kept.warm.embeddings(request.words, request.templates, context);
+  return exampleOf(feature, { ...basis, variances: kept.variances }, words);
+}
+
+/** The mean feature of a pixel and its neighbours, `[size]`, as its coordinates tell it. */
+function featureAt({ coordinates }: LiveView, column: number, row: number): Float32Array {
+  const { basis, width, height, levels, valid } = coordinates;
+  const { size, rank, mean, directions, step } = basis;
+  const sums = new Float64Array(rank);
+  let count = 0;
+  for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++) {
+    for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++) {
+      if (valid[y * width + x] === 0) continue;
+      count++;
+      for (let k = 0; k < rank; k++) sums[k]! += levels[(y * rank + k) * width + x]!;
+    }
+  }
+  if (count === 0) {
+    throw new Problem(
+      'scene/nodata',
+      'There is no data at this place.',
+      'Choose another place in the preview.',
+    );
+  }
+  const feature = mean.slice();
+  for (let k = 0; k < rank; k++) {
+    const along = (sums[k]! / count) * step;
+    for (let i = 0; i < size; i++) feature[i]! += along * directions[k * size + i]!;
+  }
+  return feature;
 }
 
 /** Calls `use` with the similarities `[words, width]` of each row, from top to bottom. */

@@ -54,7 +54,17 @@ export function runCalls(desktop: Desktop) {
       const { facts, request } = await prepared(sceneId, settings);
       const { path, asCrs } = facts;
       const tell = (share: number) => desktop.hub.send({ kind: 'preview', sceneId, share });
-      return desktop.previews.draw(path, request, settings, asCrs, desktop.project.crs(), signal, tell);
+      const stored = folderOf(sceneId);
+      return desktop.previews.draw(
+        path,
+        request,
+        settings,
+        asCrs,
+        desktop.project.crs(),
+        stored,
+        signal,
+        tell,
+      );
     }),
     relabel: calls.runs.relabel.handler(({ input, signal }) =>
       desktop.previews.label(input.view, input.settings, signal),
