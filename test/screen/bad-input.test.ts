@@ -16,6 +16,7 @@ import Database from 'better-sqlite3';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../main/serve/client.ts';
+import { writeProject } from './shapes-project.ts';
 import { browserFile, closeBrowser, type OpenWindow, openScene, openWindow, typeClasses } from './window.ts';
 
 const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
@@ -51,6 +52,15 @@ async function openProject(page: Page, file: string): Promise<void> {
   await page.keyboard.press('Enter');
   await dialog.getByRole('option', { name: path.basename(file) }).click();
   await dialog.getByRole('button', { name: 'Open', exact: true }).click();
+}
+
+/** Through the dialog, which is opened if it is not there. */
+async function exportTo(page: Page, out: string, also: string[] = []): Promise<void> {
+  const dialog = page.getByRole('dialog', { name: 'Export Shapes' });
+  if (!(await dialog.isVisible())) await page.keyboard.press('Control+E');
+  for (const format of also) await dialog.getByRole('checkbox', { name: format }).check();
+  await dialog.getByRole('textbox', { name: 'To' }).fill(out);
+  await dialog.getByRole('button', { name: 'Export', exact: true }).click();
 }
 
 async function newProject(page: Page, file: string): Promise<void> {
@@ -229,6 +239,37 @@ describe.skipIf(missing !== '')('bad input', () => {
         .waitFor();
       await window.picture('bad-read-only-new');
       await problem.getByRole('button', { name: 'OK' }).click();
+      await writeProject(at('shapes.gpkg'), at('cologne.tif'));
+      await openProject(page, at('shapes.gpkg'));
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
+      await exportTo(page, path.join(closed, 'out'));
+      const refused = await told(page, /out\.gpkg/);
+      await refused.getByText('Choose another folder or name.').waitFor();
+      await window.picture('bad-read-only-export');
+      await refused.getByRole('button', { name: 'OK' }).click();
+      // The dialog stays, so that another folder can be named.
+      await exportTo(page, at('out'));
+      await expect.poll(() => existsSync(at('out.gpkg')), { timeout: 60_000 }).toBe(true);
+    },
+    long,
+  );
+
+  it(
+    'a file that is there already: asked before it is replaced',
+    async () => {
+      const { page } = window;
+      writeFileSync(at('out.geojson'), 'precious');
+      await exportTo(page, at('out'), ['GeoJSON']);
+      const question = await told(page, /out\.gpkg, .*out\.geojson/, 'Replace the file?');
+      await window.picture('bad-replace');
+      await question.getByRole('button', { name: 'Cancel' }).click();
+      await question.waitFor({ state: 'detached' });
+      expect(readFileSync(at('out.geojson'), 'utf8')).toBe('precious');
+      await exportTo(page, at('out'));
+      await question.getByRole('button', { name: 'Replace', exact: true }).click();
+      await expect
+        .poll(() => readFileSync(at('out.geojson'), 'utf8').length, { timeout: 60_000 })
+        .toBeGreaterThan(1000);
     },
     long,
   );
