@@ -156,6 +156,8 @@ async function mapped(host: Host, sceneId: number): Promise<ProjectLayer> {
       lambda: -0.3,
       upsampler: null,
       templates: 'imagenet',
+      mode: 'reference',
+      examples: {},
       radar: null,
     },
   });

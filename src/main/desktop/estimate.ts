@@ -1,3 +1,4 @@
+import { plainWords } from '../../worker/classmap/class-words.ts';
 import { unknownWords } from '../../worker/pack/known-words.ts';
 import { openPack } from '../../worker/pack/open-pack.ts';
 import { chooseWorkingGrid } from '../../worker/prep/working-grid.ts';
@@ -45,7 +46,7 @@ export async function estimateRun(
   const { lanes, threadsPerLane } = lanesOf(request, pack);
   const share = request.provider === 'cpu' ? Math.min(1, (lanes * threadsPerLane) / cores) : 1;
   const cost = (plan.columns.window * plan.rows.window) / measuredPixels;
-  const words = request.classes.flatMap((entry) => entry.words);
+  const words = plainWords(request.classes.flatMap((entry) => entry.words));
   const warnings: string[] = [];
   const unknown = manifest.knownWords === null ? [] : unknownWords(manifest.knownWords, words);
   if (unknown.length > 0)

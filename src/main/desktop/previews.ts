@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { exampleNamed, plainWords } from '../../worker/classmap/class-words.ts';
 import { checkKnownWords, unknownWords } from '../../worker/pack/known-words.ts';
 import { openPack, type Pack } from '../../worker/pack/open-pack.ts';
 import type { Crs } from '../../worker/raster/crs.ts';
+import { applyAffine, invertAffine } from '../../worker/raster/grid.ts';
 import { Cancelled, Problem } from '../../worker/report/problem.ts';
-import type { EncodeViewReply } from '../../worker/steps/live-view.ts';
+import type { EncodeViewReply, LikelyWords } from '../../worker/steps/live-view.ts';
 import type { Tasks } from '../../worker/steps/tasks.ts';
 import { EngineThread, type TaskOptions } from '../engine/engine-thread.ts';
-import type { LivePicture, RunSettings } from '../rpc/runs.ts';
+import type { Example, LivePicture, RunSettings } from '../rpc/runs.ts';
 import { scoringOf } from '../run/segment.ts';
 import { checkSegmentRequest } from '../run/segment-request.ts';
+import { betweenOrThrow } from './coordinates.ts';
 import type { LivePictures } from './live-pictures.ts';
 import type { SegmentSettings } from './run-settings.ts';
 import { nameOfSystem } from './systems.ts';
@@ -40,10 +43,14 @@ export function encodingKey(settings: RunSettings): string {
   ]);
 }
 
+type Question = 'labels' | 'heat' | 'likely';
+type Point = readonly [number, number];
+
 /** The view that the thread has encoded. */
 interface EncodedView extends EncodeViewReply {
   pack: Pack;
   key: string;
+  system: Crs | null;
   crs: LivePicture['crs'];
 }
 
@@ -67,7 +74,7 @@ export class Previews {
   /** The encoding under way. */
   #encoding: AbortController | null = null;
   /** The question under way: the next one ends it. */
-  readonly #asking = new Map<'labels' | 'heat', AbortController>();
+  readonly #asking = new Map<Question, AbortController>();
   #view: EncodedView | null = null;
   readonly #shown: string[] = [];
   /** One encoding after the other: they share the model that is kept. */
@@ -103,10 +110,7 @@ export class Previews {
     try {
       const request = checkSegmentRequest({ ...settings, scene, out: 'preview' });
       const pack = await openPack(request.pack);
-      checkKnownWords(
-        pack.manifest,
-        request.classes.flatMap((entry) => entry.words),
-      );
+      checkKnownWords(pack.manifest, plainWords(request.classes.flatMap((entry) => entry.words)));
       const preparation = await this.#run('planRadarPreparation', request, { signal: stop });
       const { lambda: _, upsample, ...encoder } = scoringOf(request, pack, preparation.modality);
       const threads = Math.min(request.threads, availableParallelism());
@@ -132,8 +136,9 @@ export class Previews {
           { signal: stop, onProgress: ({ done, total }) => onShare?.(done / total) },
         ),
       );
-      const crs = nameOfSystem(reply.placed ? reply.grid.crs : asCrs, ofProject);
-      this.#view = { ...reply, pack, key: encodingKey(asked), crs };
+      const system = reply.placed ? reply.grid.crs : asCrs;
+      const crs = nameOfSystem(system, ofProject);
+      this.#view = { ...reply, pack, key: encodingKey(asked), system, crs };
       const labelled = await this.label(reply.view, asked, stop);
       return {
         ...labelled,
@@ -156,14 +161,18 @@ export class Previews {
     const kept = this.#viewNamed(view, encodingKey(settings));
     const { knownWords } = kept.pack.manifest;
     const known = settings.prompts.map((prompt) => {
-      const unknown = new Set(knownWords === null ? [] : unknownWords(knownWords, prompt.words));
-      return { ...prompt, words: prompt.words.filter((word) => !unknown.has(word)) };
+      const unknown = new Set(knownWords === null ? [] : unknownWords(knownWords, plainWords(prompt.words)));
+      const told = (word: string) => {
+        const example = exampleNamed(word);
+        return example === null ? !unknown.has(word) : settings.examples[example] !== undefined;
+      };
+      return { ...prompt, words: prompt.words.filter(told) };
     });
     const prompts = known.filter(({ words }) => words.length > 0);
     if (prompts.length === 0)
       checkKnownWords(
         kept.pack.manifest,
-        settings.prompts.flatMap(({ words }) => words),
+        settings.prompts.flatMap(({ words }) => plainWords(words)),
       );
     const { background } = settings;
     const reply = await this.#run(
@@ -171,6 +180,7 @@ export class Previews {
       {
         view,
         classes: prompts.map(({ name, words, colour }, i) => ({ id: i + 1, name, words, colour })),
+        examples: settings.examples,
         templates: settings.templates as never,
         lambda: settings.lambda,
         threshold: prompts.map(({ threshold }) => threshold ?? settings.threshold),
@@ -210,6 +220,50 @@ export class Previews {
     return { picture, low, high, milliseconds: performance.now() - started };
   }
 
+  /** The pack that a view was encoded with. Throws `live/none`. */
+  packOf(view: string): Pack['manifest'] {
+    return this.#viewNamed(view, null).pack.manifest;
+  }
+
+  /** The likeliest of `words`, given by meaning, at a point of the encoded view. Throws `live/none`, `scene/nodata`. */
+  async likely(
+    view: string,
+    point: Point,
+    from: Crs | null,
+    words: string[][],
+    templates: RunSettings['templates'],
+    signal?: AbortSignal,
+  ): Promise<LikelyWords> {
+    const [place] = this.#placesIn(this.#viewNamed(view, null), [point], from);
+    const question = { view, ...place!, words, templates: templates as never };
+    return await this.#run('likelyWords', question, { signal: this.#next('likely', signal) });
+  }
+
+  /** An example of points of the encoded view. Throws as `likely`. */
+  async example(
+    view: string,
+    points: readonly Point[],
+    from: Crs | null,
+    settings: RunSettings,
+    signal?: AbortSignal,
+  ): Promise<Example> {
+    const kept = this.#viewNamed(view, null);
+    const { knownWords } = kept.pack.manifest;
+    const words = plainWords(settings.prompts.flatMap((prompt) => prompt.words));
+    const unknown = new Set(knownWords === null ? [] : unknownWords(knownWords, words));
+    const { feature, direction } = await this.#run(
+      'exampleOfView',
+      {
+        view,
+        places: this.#placesIn(kept, points, from),
+        words: words.filter((word) => !unknown.has(word)),
+        templates: settings.templates as never,
+      },
+      { signal },
+    );
+    return { feature: Array.from(feature), direction: Array.from(direction) };
+  }
+
   async close(): Promise<void> {
     if (this.#idle) clearTimeout(this.#idle);
     this.#encoding?.abort(new Cancelled());
@@ -229,8 +283,27 @@ export class Previews {
     );
   }
 
+  /** Pixels of the view under points; throws `scene/outside-extent`. */
+  #placesIn(
+    { grid, system }: EncodedView,
+    points: readonly Point[],
+    from: Crs | null,
+  ): { column: number; row: number }[] {
+    const project = betweenOrThrow(from, system);
+    const toPixels = invertAffine(grid.transform);
+    return points.map(([x, y]) => {
+      const [column, row] = applyAffine(toPixels, ...project(x, y)).map(Math.floor) as [number, number];
+      if (column >= 0 && row >= 0 && column < grid.width && row < grid.height) return { column, row };
+      throw new Problem(
+        'scene/outside-extent',
+        'The point does not lie in the preview.',
+        'Choose one inside, or press Preview: what the map shows is encoded.',
+      );
+    });
+  }
+
   /** The signal of the next question of a kind; the one before it ends. */
-  #next(kind: 'labels' | 'heat', signal: AbortSignal | undefined): AbortSignal {
+  #next(kind: Question, signal: AbortSignal | undefined): AbortSignal {
     this.#asking.get(kind)?.abort(new Cancelled('A newer question took its place.'));
     const own = new AbortController();
     this.#asking.set(kind, own);

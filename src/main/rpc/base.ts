@@ -39,5 +39,6 @@ export type Box = z.output<typeof box>;
  * code, which names it and nothing else; pixels of a scene without georeference are `PIXELS`.
  */
 export const crsName = z.string().regex(/^(EPSG:\d{4,6}|PROJECT|OTHER|PIXELS)$/);
+export const point = z.tuple([z.number(), z.number()]);
 /** x, y of each vertex in turn. */
 export const line = z.array(z.number()).max(2_000_000);

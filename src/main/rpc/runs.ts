@@ -1,6 +1,13 @@
 import * as z from 'zod';
-import { box, call, colour, crsName, id, plain } from './base.ts';
+import { box, call, colour, crsName, id, plain, point } from './base.ts';
 import { prompt } from './prompts.ts';
+
+/** Places of the map as a class of their own: what is kept of them to compare features with. */
+export const example = z.object({
+  feature: z.array(z.number()).min(1).max(65_536),
+  direction: z.array(z.number()).min(1).max(65_536),
+});
+export type Example = z.output<typeof example>;
 
 /** Settings of a run; what is left out takes the pack's and the papers' values. */
 export const runSettings = z.object({
@@ -29,6 +36,10 @@ export const runSettings = z.object({
   lambda: z.number(),
   upsampler: z.string().nullable(),
   templates: z.string(),
+  /** reference: window by window, as the papers do; fast: tokens of overlapping windows merged. */
+  mode: z.enum(['reference', 'fast']).default('reference'),
+  /** What `@name` among the words stands for. */
+  examples: z.record(z.string().min(1).max(200), example).default({}),
   /** Steps that prepare a radar scene; null: those proposed for it. */
   radar: plain.nullable(),
 });
@@ -157,4 +168,19 @@ export const runs = {
       }),
     )
     .output(z.object({ picture: livePicture, milliseconds: z.number(), low: z.number(), high: z.number() })),
+  /** The likeliest words of common land cover, or of those the pack knows, at a point of what was encoded. */
+  likely: call
+    .input(z.object({ view: z.string(), crs: crsName, point, templates: runSettings.shape.templates }))
+    .output(z.array(z.object({ word: z.string(), similarity: z.number() }))),
+  /** An example of points of what was encoded, to stand beside the classes of the settings. */
+  example: call
+    .input(
+      z.object({
+        view: z.string(),
+        crs: crsName,
+        points: z.array(point).min(1).max(1000),
+        settings: runSettings,
+      }),
+    )
+    .output(example),
 };

@@ -21,6 +21,7 @@ import type { ProjectState, TreeNode } from '../../main/rpc/project.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { host } from '../state/project.ts';
+import { keptSettings } from '../state/run-settings.ts';
 import { session, type Tool } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
 import { drawingOrder } from './layer-stack.ts';
@@ -131,10 +132,41 @@ export class MapTools {
           ]);
       }
     }
-    this.#tell(event.coordinate, rows.length > 0 ? rows : [[textNow('map.nothingHere'), '']]);
+    const likely = await this.#likely(crs, point);
+    rows.push(...likely.rows);
+    this.#tell(event.coordinate, rows.length > 0 ? rows : [[textNow('map.nothingHere'), '']], likely.buttons);
   }
 
-  #tell(at: number[], rows: [string, string][]): void {
+  /** What the encoded view takes the point for, and what may be made of it; nothing outside of it. */
+  async #likely(
+    crs: string,
+    point: [number, number],
+  ): Promise<{ rows: [string, string][]; buttons: [string, () => void][] }> {
+    const { live, preview, example } = session.get();
+    if (live === null || preview === null) return { rows: [], buttons: [] };
+    const { templates } = keptSettings(host.get().project?.settings);
+    // Off the preview there is nothing to tell, and that is no failure.
+    const words = await ask.runs.likely({ view: live, crs, point, templates }).catch(() => null);
+    if (words === null) return { rows: [], buttons: [] };
+    const want = (join: boolean) => {
+      session.set({ exampleWanted: { crs, point, join } });
+      this.#popup.setPosition(undefined);
+    };
+    return {
+      rows: words.map(({ word, similarity }, i) => [
+        i === 0 ? textNow('map.looksLike') : '',
+        `${word} (${similarity.toFixed(3)})`,
+      ]),
+      buttons: [
+        [textNow('map.moreLikeThis'), () => want(false)],
+        ...(example && example.crs === crs
+          ? [[textNow('map.joinExample', { name: example.name }), () => want(true)] as [string, () => void]]
+          : []),
+      ],
+    };
+  }
+
+  #tell(at: number[], rows: [string, string][], buttons: readonly [string, () => void][] = []): void {
     const element = this.#popup.getElement()!;
     element.replaceChildren(
       ...rows.map(([name, value]) => {
@@ -145,6 +177,13 @@ export class MapTools {
         content.textContent = value;
         row.append(label, content);
         return row;
+      }),
+      ...buttons.map(([label, run]) => {
+        const button = document.createElement('button');
+        button.type = 'button';
+        button.textContent = label;
+        button.addEventListener('click', run);
+        return button;
       }),
     );
     this.#popup.setPosition(at);

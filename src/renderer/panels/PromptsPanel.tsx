@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
+import '../commands/examples.ts';
 import { showHeat } from '../commands/live.ts';
 import { savePrompts, saveRunSettings } from '../commands/run.ts';
 import { attempt } from '../connection/attempt.ts';
@@ -17,6 +18,9 @@ import { heatColours, nextColour } from '../symbology/palette.ts';
 import { useText } from '../texts/use-text.ts';
 
 const none: readonly Prompt[] = [];
+
+/** A class is called by its first word, an example without its mark. */
+const nameOf = (words: readonly string[]) => words[0]!.replace(/^@/, '');
 
 /** The classes to look for: colour, words, threshold. */
 export function PromptsPanel() {
@@ -86,9 +90,9 @@ export function PromptsPanel() {
               words={prompt.words}
               suggest={suggest}
               marked={unknown}
-              onChange={(words) => change(index, { words, name: words[0]! })}
+              onChange={(words) => change(index, { words, name: nameOf(words) })}
               onDraft={(words) => session.set({ draft: words.length > 0 ? { row: index, words } : null })}
-              onHover={showHeat}
+              onHover={(word) => showHeat(word?.startsWith('@') ? null : word)}
             />
             <NumberInput
               className="threshold"

@@ -21,6 +21,8 @@ export const usualSettings: KeptSettings = {
   lambda: -0.3,
   upsampler: null,
   templates: 'imagenet',
+  mode: 'reference',
+  examples: {},
   radar: null,
 };
 

@@ -60,6 +60,10 @@ export const session = createStore({
   draft: null as { row: number | null; words: string[] } | null,
   /** The word whose similarity is drawn in place of the preview. */
   heat: null as { word: string; picture: LivePicture; low: number; high: number } | null,
+  /** Points of the map that were drawn as an example, and the class that they became. */
+  example: null as { name: string; crs: string; points: readonly (readonly [number, number])[] } | null,
+  /** A point that is to become an example, or to join the one before. */
+  exampleWanted: null as { crs: string; point: readonly [number, number]; join: boolean } | null,
   /** Least confidence that the preview shows, 0-1. */
   previewConfidence: 0,
 });

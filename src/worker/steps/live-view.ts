@@ -103,7 +103,8 @@ export interface LikelyWordsRequest {
   /** Pixel of the view. */
   column: number;
   row: number;
-  words: string[];
+  /** Words by meaning; the best of each meaning counts. */
+  words: string[][];
   templates: TemplateSetName;
 }
 
@@ -386,11 +387,18 @@ export async function heatView(request: HeatViewRequest, context: TaskContext): 
 export async function likelyWords(request: LikelyWordsRequest, context: TaskContext): Promise<LikelyWords> {
   const kept = viewNamed(request.view);
   const feature = featureAt(kept, request.column, request.row);
-  const embeddings = await kept.warm.embeddings(request.words, request.templates, context);
+  const size = feature.length;
+  const embeddings = await kept.warm.embeddings(request.words.flat(), request.templates, context);
+  const similarities = Float32Array.from({ length: embeddings.length / size }, (_, at) =>
+    embeddings.subarray(at * size, (at + 1) * size).reduce((sum, value, i) => sum + value * feature[i]!, 0),
+  );
+  let first = 0;
   return request.words
-    .map((word, at) => {
-      const own = embeddings.subarray(at * feature.length, (at + 1) * feature.length);
-      return { word, similarity: own.reduce((sum, value, i) => sum + value * feature[i]!, 0) };
+    .map((group) => {
+      const own = similarities.subarray(first, first + group.length);
+      first += group.length;
+      const similarity = Math.max(...own);
+      return { word: group[own.indexOf(similarity)]!, similarity };
     })
     .sort((a, b) => b.similarity - a.similarity)
     .slice(0, mostLikely);

@@ -16,10 +16,13 @@ import type { LearnExamplesRequest } from './learn-examples.ts';
 import type {
   EncodeViewReply,
   EncodeViewRequest,
+  ExampleOfViewRequest,
   HeatViewReply,
   HeatViewRequest,
   LabelViewReply,
   LabelViewRequest,
+  LikelyWords,
+  LikelyWordsRequest,
 } from './live-view.ts';
 import type { MapDifference, MapDifferenceRequest } from './map-difference.ts';
 import type { SpeedRequest } from './measure-speed.ts';
@@ -63,6 +66,8 @@ export interface Tasks {
   encodeView: { request: EncodeViewRequest; piece: never; reply: EncodeViewReply };
   labelView: { request: LabelViewRequest; piece: never; reply: LabelViewReply };
   heatView: { request: HeatViewRequest; piece: never; reply: HeatViewReply };
+  likelyWords: { request: LikelyWordsRequest; piece: never; reply: LikelyWords };
+  exampleOfView: { request: ExampleOfViewRequest; piece: never; reply: Example };
   learnExamples: { request: LearnExamplesRequest; piece: never; reply: Record<string, Example> };
   measureSpeed: { request: SpeedRequest; piece: never; reply: number };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
@@ -110,6 +115,14 @@ const runners: Runners = {
   async lane(request, context) {
     const { serveLane } = await import('./lane.ts');
     return { reply: await serveLane(request, context) };
+  },
+  async likelyWords(request, context) {
+    const { likelyWords } = await import('./live-view.ts');
+    return { reply: await likelyWords(request, context) };
+  },
+  async exampleOfView(request, context) {
+    const { exampleOfView } = await import('./live-view.ts');
+    return { reply: await exampleOfView(request, context) };
   },
   async learnExamples(request, context) {
     const { learnExamples } = await import('./learn-examples.ts');

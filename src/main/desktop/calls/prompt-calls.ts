@@ -1,4 +1,5 @@
 import { readBenchmarkSets } from '../../../worker/benchmark/sets.ts';
+import { plainWords } from '../../../worker/classmap/class-words.ts';
 import { defaultColours } from '../../../worker/classmap/palette.ts';
 import { nearestWords, unknownWords } from '../../../worker/pack/known-words.ts';
 import { Problem } from '../../../worker/report/problem.ts';
@@ -39,7 +40,7 @@ export function promptCalls(desktop: Desktop) {
     unknown: calls.prompts.unknown.handler(async ({ input }) => {
       const { knownWords } = await packFacts(input.pack, desktop.home);
       if (knownWords === null) return [];
-      return unknownWords(knownWords, input.words).map((word) => ({
+      return unknownWords(knownWords, plainWords(input.words)).map((word) => ({
         word,
         nearest: nearestWords(knownWords, word),
       }));

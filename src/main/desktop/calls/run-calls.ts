@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { describeFeatures, removeFeatures } from '../../../worker/features/feature-store.ts';
+import { unknownWords } from '../../../worker/pack/known-words.ts';
 import { featureFolder } from '../../jobs/encode-job.ts';
 import type { RunSettings } from '../../rpc/runs.ts';
 import { features, settledBy } from '../../run/features.ts';
 import type { Desktop } from '../desktop.ts';
 import { estimateRun } from '../estimate.ts';
+import { landCoverWords } from '../land-cover-words.ts';
 import { runSettingsFor } from '../run-settings.ts';
+import { systemNamed } from '../systems.ts';
 import { calls } from './base.ts';
 
 export function runCalls(desktop: Desktop) {
@@ -69,6 +72,21 @@ export function runCalls(desktop: Desktop) {
     relabel: calls.runs.relabel.handler(({ input, signal }) =>
       desktop.previews.label(input.view, input.settings, signal),
     ),
+    likely: calls.runs.likely.handler(async ({ input, signal }) => {
+      const { view, crs, point, templates } = input;
+      const from = systemNamed(crs, desktop.project.crs());
+      const { knownWords } = desktop.previews.packOf(view);
+      const unknown = new Set(knownWords === null ? [] : unknownWords(knownWords, landCoverWords.flat()));
+      const words = landCoverWords
+        .map((group) => group.filter((word) => !unknown.has(word)))
+        .filter((group) => group.length > 0);
+      return desktop.previews.likely(view, point, from, words, templates, signal);
+    }),
+    example: calls.runs.example.handler(({ input, signal }) => {
+      const { view, crs, points, settings } = input;
+      const from = systemNamed(crs, desktop.project.crs());
+      return desktop.previews.example(view, points, from, settings, signal);
+    }),
     heat: calls.runs.heat.handler(({ input, signal }) =>
       desktop.previews.heat(input.view, input.word, input.templates, signal),
     ),
