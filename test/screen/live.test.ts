@@ -147,6 +147,10 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
     'stands still when Live is off, and tells when the encoding no longer fits',
     async () => {
       const { page } = window;
+      // A run takes the preview away; the next one comes from what is stored.
+      await page.getByRole('button', { name: 'Preview', exact: true }).click();
+      await page.getByRole('button', { name: 'Remove the preview' }).waitFor({ timeout: long });
+      await redrawn(null);
       const live = page.getByRole('checkbox', { name: /^Live/ });
       await live.uncheck();
       const before = await map().getAttribute('data-preview');
