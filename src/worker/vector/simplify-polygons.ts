@@ -142,7 +142,7 @@ class Borders {
     for (const { border } of this.#bordersOf(ring)) makeExact(border);
   }
 
-  /** Borders that cross another one keep all their corners from now on, and so do those. */
+  /** Borders that cross or touch another one between its nodes keep all their corners from now on, and so do those. */
   keepCrossingExact(): void {
     const edges: Edge[] = [];
     const owners: Border[] = [];
@@ -270,7 +270,7 @@ function isSound(rings: readonly Float64Array[], before: readonly Float64Array[]
 /** x, y of both ends. */
 type Edge = readonly [number, number, number, number];
 
-/** Pairs of edges that cross inside both, found among those that share a square of the plane of this side. */
+/** Pairs of edges that cross or touch, found among those that share a square of the plane of this side. */
 function* crossings(edges: readonly Edge[], side: number): Generator<[number, number]> {
   const cells = new Map<number, number[]>();
   for (const [index, [ax, ay, bx, by]] of edges.entries()) {
@@ -291,8 +291,28 @@ function* crossings(edges: readonly Edge[], side: number): Generator<[number, nu
   }
 }
 
+/** Whether edges share more than a corner that is an end of both: an end inside the other edge counts. */
 function cross([ax, ay, bx, by]: Edge, [cx, cy, dx, dy]: Edge): boolean {
-  const side = (x: number, y: number) => (bx - ax) * (y - ay) - (by - ay) * (x - ax);
-  const otherSide = (x: number, y: number) => (dx - cx) * (y - cy) - (dy - cy) * (x - cx);
-  return side(cx, cy) * side(dx, dy) < 0 && otherSide(ax, ay) * otherSide(bx, by) < 0;
+  const [ux, uy, vx, vy] = [bx - ax, by - ay, dx - cx, dy - cy];
+  const own = Math.hypot(ux, uy);
+  const other = Math.hypot(vx, vy);
+  // Corners of a lattice that is no power of two wide are off their lines by rounding.
+  const nothing = 1e-9 * Math.max(own, other);
+  const sign = (distance: number) => (Math.abs(distance) <= nothing ? 0 : Math.sign(distance));
+  const c = sign((ux * (cy - ay) - uy * (cx - ax)) / own);
+  const d = sign((ux * (dy - ay) - uy * (dx - ax)) / own);
+  const a = sign((vx * (ay - cy) - vy * (ax - cx)) / other);
+  const b = sign((vx * (by - cy) - vy * (bx - cx)) / other);
+  if (c * d > 0 || a * b > 0) return false;
+  if (c === 0 && d === 0) {
+    const along = (x: number, y: number) => (ux * (x - ax) + uy * (y - ay)) / own;
+    const [from, to] = [along(cx, cy), along(dx, dy)];
+    return Math.min(Math.max(from, to), own) - Math.max(Math.min(from, to), 0) > nothing;
+  }
+  const sharesCorner =
+    (ax === cx && ay === cy) ||
+    (ax === dx && ay === dy) ||
+    (bx === cx && by === cy) ||
+    (bx === dx && by === dy);
+  return !sharesCorner;
 }
