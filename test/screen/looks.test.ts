@@ -74,6 +74,52 @@ const findFaults = `(() => {
   return { faint, cut, scrolls: document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight };
 })()`;
 
+interface Step {
+  name: string;
+  /** Whether one can see that the keys are there. */
+  outlined: boolean;
+  /** Whether the keys had been there before, and whether that was where they began. */
+  again: boolean;
+  first: boolean;
+}
+
+/** Where a press of Tab led. As text: it runs in the page. */
+const takeStep = `(() => {
+  const at = document.activeElement;
+  if (at === document.body) return { name: '', outlined: true, again: false, first: false };
+  const walked = (globalThis.walked ??= []);
+  const again = walked.includes(at);
+  const first = walked[0] === at;
+  walked.push(at);
+  const name = at.getAttribute('aria-label') || at.labels?.[0]?.textContent || at.textContent.trim().slice(0, 40) || at.tagName;
+  const { outlineStyle, outlineWidth } = getComputedStyle(at);
+  return { name, outlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1, again, first };
+})()`;
+
+/**
+ * Controls on the screen that the keys did not come to. Among the parts of a tree, a menu bar, a grid or a group of
+ * choices, arrows lead on from the one that Tab comes to.
+ */
+const notReached = `(() => {
+  const walked = globalThis.walked;
+  const groups = '[role=tree], [role=menubar], [role=grid], [role=listbox], [role=radiogroup], [role=tablist], [role=toolbar]';
+  const controls = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [contenteditable=true], [tabindex]:not([role=region], [role=tabpanel])';
+  const seen = (element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width > 1 && height > 1 && element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  };
+  const within = (element) => {
+    const group = element.tabIndex < 0 && element.closest(groups);
+    return group ? walked.some((each) => group.contains(each)) : false;
+  };
+  const sameChoice = (element) =>
+    element.type === 'radio' && walked.some((each) => each.type === 'radio' && each.name === element.name);
+  return [...document.querySelectorAll(controls)]
+    .filter((element) => seen(element) && !element.disabled && !element.closest('[inert]'))
+    .filter((element) => !walked.includes(element) && !within(element) && !sameChoice(element))
+    .map((element) => (element.getAttribute('aria-label') || element.textContent.trim().slice(0, 40) || '') + ' ' + element.cloneNode().outerHTML.slice(0, 120));
+})()`;
+
 async function expectNoFaults(page: Page, where: string): Promise<void> {
   const { faint, cut, scrolls } = await page.evaluate<Faults>(findFaults);
   expect.soft(faint.join('; '), `${where}: texts that are hard to see`).toBe('');
@@ -294,25 +340,22 @@ describe.skipIf(missing !== '')('the window', () => {
     await page.reload();
     await page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
     await typeClasses(page, ['building']);
+    await page.getByRole('treeitem', { name: 'Shapes', exact: true }).click();
+    await page.keyboard.press('Control+3');
+    await page.getByRole('slider', { name: 'Confidence' }).waitFor();
     await page.evaluate('document.activeElement.blur()');
-    const reached: string[] = [];
-    const hidden: string[] = [];
-    for (let turn = 0; turn < 90; turn++) {
+    const steps: Step[] = [];
+    do {
       await page.keyboard.press('Tab');
-      const { name, outlined } = await page.evaluate<{ name: string; outlined: boolean }>(
-        `(() => {
-          const at = document.activeElement;
-          // From the last one, keys lead out of the page and back to its beginning.
-          if (at === document.body) return { name: '', outlined: true };
-          const label = at.labels?.[0]?.textContent;
-          const name = at.getAttribute('aria-label') || label || at.textContent.trim().slice(0, 40) || at.tagName;
-          const { outlineStyle, outlineWidth } = getComputedStyle(at);
-          return { name, outlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1 };
-        })()`,
-      );
-      reached.push(name);
-      if (!outlined) hidden.push(name);
-    }
+      steps.push(await page.evaluate<Step>(takeStep));
+      // From the last one, keys lead out of the page and back to its beginning.
+    } while (!steps.at(-1)!.again && steps.length < 1000);
+    const reached = steps.map(({ name }) => name);
+    expect(
+      steps.at(-1)!.first,
+      `keys come round, and stay in nothing: ${reached.slice(-20).join(', ')}`,
+    ).toBe(true);
+    expect(await page.evaluate<string[]>(notReached), `besides ${reached.join(', ')}`).toEqual([]);
     for (const wanted of [
       'Project',
       'Open scene',
@@ -325,7 +368,7 @@ describe.skipIf(missing !== '')('the window', () => {
       'Confidence',
     ])
       expect(reached, `${wanted} among ${reached.join(', ')}`).toContain(wanted);
-    expect(hidden).toEqual([]);
+    expect(steps.filter(({ outlined }) => !outlined).map(({ name }) => name)).toEqual([]);
     await page.keyboard.press('Control+Z');
   });
 
