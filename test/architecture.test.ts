@@ -88,6 +88,20 @@ function packageOf(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
+/** Rings of imports, each as the places that it goes through. */
+function cyclesOf(edges: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const visit = (place: string, trail: string[]): void => {
+    if (trail.includes(place)) cycles.push([...trail.slice(trail.indexOf(place)), place].join(' → '));
+    if (done.has(place) || trail.includes(place)) return;
+    for (const next of edges.get(place) ?? []) visit(next, [...trail, place]);
+    done.add(place);
+  };
+  for (const place of edges.keys()) visit(place, []);
+  return cycles;
+}
+
 const levels: Record<string, number> = { worker: 0, main: 1, renderer: 2 };
 
 describe('the house', () => {
@@ -100,6 +114,14 @@ describe('the house', () => {
     expect(
       specifiers("import type { A } from './a.ts';\nconst b = await import('b');\nexport * from \"c\""),
     ).toEqual(['./a.ts', 'c', 'b']);
+    expect(
+      cyclesOf(
+        new Map([
+          ['a', new Set(['b'])],
+          ['b', new Set(['c', 'a'])],
+        ]),
+      ),
+    ).toEqual(['a → b → a']);
   });
 
   it('names every folder of the engine and the host on its page', () => {
@@ -148,16 +170,14 @@ describe('the house', () => {
       const [from, to] = [roomOf(file), roomOf(target)];
       if (from !== to) edges.set(from, (edges.get(from) ?? new Set()).add(to));
     }
-    const cycles: string[] = [];
-    const done = new Set<string>();
-    const visit = (room: string, trail: string[]): void => {
-      if (trail.includes(room)) cycles.push([...trail.slice(trail.indexOf(room)), room].join(' → '));
-      if (done.has(room) || trail.includes(room)) return;
-      for (const next of edges.get(room) ?? []) visit(next, [...trail, room]);
-      done.add(room);
-    };
-    for (const room of edges.keys()) visit(room, []);
-    expect(cycles).toEqual([]);
+    expect(cyclesOf(edges)).toEqual([]);
+  });
+
+  it('has no cycle among files', () => {
+    const edges = new Map<string, Set<string>>();
+    for (const { file, target } of imports)
+      if (target !== null) edges.set(file, (edges.get(file) ?? new Set()).add(target));
+    expect(cyclesOf(edges)).toEqual([]);
   });
 
   it('keeps each guarded package and global in its place', () => {

@@ -1,5 +1,5 @@
+import { type Affine, applyAffine } from '../../worker/raster/affine.ts';
 import { type Crs, type Transformer, transformer } from '../../worker/raster/crs.ts';
-import { type Affine, applyAffine } from '../../worker/raster/grid.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import type { Box } from '../rpc/base.ts';
 

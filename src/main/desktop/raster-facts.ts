@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { type Affine, applyAffine } from '../../worker/raster/affine.ts';
 import type { Crs } from '../../worker/raster/crs.ts';
-import { type Affine, applyAffine } from '../../worker/raster/grid.ts';
 import { filesOfScene } from '../../worker/scene/band-stack.ts';
 import { openScene } from '../../worker/scene/open-scene.ts';
 import type { BandHeader } from '../../worker/scene/scene.ts';

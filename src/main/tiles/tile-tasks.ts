@@ -6,8 +6,8 @@ import type { TaskContext, TaskReply } from '../../worker/steps/task-context.ts'
 import type { Reduction } from '../../worker/tiles/halve.ts';
 import type { TileStyle } from '../../worker/tiles/style.ts';
 import type { EncodedTile } from '../../worker/tiles/tile-cache.ts';
-import type { TileFrame, TileGrid, TilePlace } from '../../worker/tiles/tile-grid.ts';
-import { VectorTiles } from './vector-tiles.ts';
+import type { TileFrame } from '../../worker/tiles/tile-grid.ts';
+import { type LayerTileRequest, VectorTiles } from './vector-tiles.ts';
 
 export interface TileThreadSettings {
   overviewFolder: string;
@@ -15,13 +15,6 @@ export interface TileThreadSettings {
   cacheBytes: number;
   /** Decoded blocks kept by this thread. */
   blockBytes: number;
-}
-
-export interface LayerTileRequest {
-  project: string;
-  layer: string;
-  grid: TileGrid;
-  place: TilePlace;
 }
 
 type RasterAddress = Pick<TileRequest, 'path' | 'assigned'>;

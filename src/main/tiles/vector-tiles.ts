@@ -1,10 +1,16 @@
 import { statSync } from 'node:fs';
 import { Cancelled, throwIfCancelled } from '../../worker/report/problem.ts';
 import type { TileCache } from '../../worker/tiles/tile-cache.ts';
-import { tileFrame } from '../../worker/tiles/tile-grid.ts';
+import { type TileGrid, type TilePlace, tileFrame } from '../../worker/tiles/tile-grid.ts';
 import { PolygonFinder } from '../project/polygon-finder.ts';
 import { layerTile } from './layer-tile.ts';
-import type { LayerTileRequest } from './tile-tasks.ts';
+
+export interface LayerTileRequest {
+  project: string;
+  layer: string;
+  grid: TileGrid;
+  place: TilePlace;
+}
 
 interface OpenProject {
   finder: PolygonFinder;

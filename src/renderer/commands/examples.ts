@@ -6,7 +6,7 @@ import { keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { nextColour } from '../symbology/palette.ts';
 import { textNow } from '../texts/catalogue.ts';
-import { runSettings, savePrompts, saveRunSettings } from './run.ts';
+import { runSettings, savePrompts, saveRunSettings } from './next-run.ts';
 
 /** Makes a class of the point that the map was asked for, or adds it to the example before. */
 async function learn(): Promise<void> {

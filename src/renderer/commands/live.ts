@@ -5,7 +5,7 @@ import { host } from '../state/project.ts';
 import { keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { nextColour } from '../symbology/palette.ts';
-import { runSettings } from './run.ts';
+import { runSettings } from './next-run.ts';
 
 /** Milliseconds that a word of an open vocabulary rests before it is read: its sentences take a while. */
 const rest = 250;

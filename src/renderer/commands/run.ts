@@ -1,7 +1,3 @@
-import type { Box } from '../../main/rpc/base.ts';
-import type { ProjectScene } from '../../main/rpc/project.ts';
-import type { Prompt } from '../../main/rpc/prompts.ts';
-import type { RunSettings } from '../../main/rpc/runs.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { log } from '../connection/watch.ts';
@@ -9,47 +5,10 @@ import { mapActions } from '../map/index.ts';
 import { dialogs } from '../state/dialogs.ts';
 import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
-import { type KeptSettings, keptSettings, runKey } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
-import { ahead } from './ahead.ts';
 import { beginLive } from './live.ts';
-
-/** The scene that a run works on: the selected one, else the topmost. */
-export function runScene(): ProjectScene | null {
-  const { project } = host.get();
-  const { node } = session.get();
-  return project?.scenes.find(({ id }) => `scene:${id}` === node) ?? project?.scenes.at(-1) ?? null;
-}
-
-/** Box of the run in the project's system; null: the whole scene. */
-export function runExtent(): Box | null {
-  const { extent } = session.get();
-  if (extent.kind === 'box') return extent.box;
-  return extent.kind === 'view' ? mapActions.extentOfView() : null;
-}
-
-/** Settings of the next run as they stand on the screen, or null without a class. */
-export function runSettings(extent: Box | null = runExtent()): RunSettings | null {
-  const { project } = host.get();
-  if (!project || project.prompts.length === 0) return null;
-  return { ...keptSettings(project.settings), prompts: project.prompts, extent };
-}
-
-/** Changes settings of the next run: at once on the screen, so that what is typed stays and a run takes it. */
-export async function saveRunSettings(part: Partial<KeptSettings>): Promise<void> {
-  const { project } = host.get();
-  if (!project) return;
-  const value = { ...keptSettings(project.settings), ...part };
-  await ahead({ settings: { ...project.settings, [runKey]: value } }, () =>
-    ask.project.saveSetting({ key: runKey, value, label: textNow('step.settings') }),
-  );
-}
-
-/** Changes the classes, at once on the screen. */
-export async function savePrompts(prompts: Prompt[], label: string): Promise<void> {
-  await ahead({ prompts }, () => ask.prompts.save({ prompts, label }));
-}
+import { runScene, runSettings } from './next-run.ts';
 
 function missing(): boolean {
   const { project } = host.get();

@@ -3,7 +3,7 @@ import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
 import '../commands/examples.ts';
 import { showHeat } from '../commands/live.ts';
-import { savePrompts, saveRunSettings } from '../commands/run.ts';
+import { savePrompts, saveRunSettings } from '../commands/next-run.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { ColourInput } from '../parts/ColourInput.tsx';

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'react';
 import type { Estimate, Provider } from '../../main/rpc/runs.ts';
 import { runCommand } from '../commands/commands.ts';
-import { cancelPreview, runExtent, runScene, runSettings, saveRunSettings } from '../commands/run.ts';
+import { runExtent, runScene, runSettings, saveRunSettings } from '../commands/next-run.ts';
+import { cancelPreview } from '../commands/run.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask, isAborted, problemOf } from '../connection/client.ts';
 import { durationText } from '../parts/duration.ts';
@@ -333,7 +334,6 @@ export function RunPanel() {
           </button>
         </div>
       </div>
-      {scene && <StoredFeatures sceneId={scene.id} ready={ready} />}
       {preview && (
         <>
           <Slider
@@ -359,6 +359,7 @@ export function RunPanel() {
           </button>
         </>
       )}
+      {scene && <StoredFeatures sceneId={scene.id} ready={ready} />}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { StoredFeatures as Stored } from '../../main/rpc/runs.ts';
-import { runScene, runSettings, startRun } from '../commands/run.ts';
+import { runScene, runSettings } from '../commands/next-run.ts';
+import { startRun } from '../commands/run.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { NumberInput } from '../parts/NumberInput.tsx';

@@ -1,5 +1,5 @@
+import type { Affine } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
-import type { Affine } from '../raster/grid.ts';
 import type { TiffField } from './tiff-directory.ts';
 
 /** A GeoTIFF 1.1 key with a short value, or text that goes to the ASCII parameters. */

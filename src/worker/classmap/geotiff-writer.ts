@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
+import type { Affine } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
-import type { Affine } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { geoTags } from './geo-tags.ts';
 import { Journal, journalPath, type SavedRun, type StripRecord } from './journal.ts';

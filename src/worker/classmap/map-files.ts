@@ -1,6 +1,6 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { Affine } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
-import type { Affine } from '../raster/grid.ts';
 import type { ClassEntry } from './class-entry.ts';
 import { hasGeoKeys } from './geo-tags.ts';
 import type { GeoTiffDescription } from './geotiff-writer.ts';

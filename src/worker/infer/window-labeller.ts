@@ -97,6 +97,36 @@ export class WindowLabeller {
     return cutPlanes(full, paddedHeight, paddedWidth, top, left, height, width);
   }
 
+  /**
+   * What the upsampler mixes pixels' features from: tokens `[n, embedding]` after its linear map, normalised, in the same
+   * shape.
+   */
+  async mapped(tokens: Float32Array): Promise<Float32Array> {
+    const size = this.#embedding;
+    let values = tokens;
+    let shift: Float32Array | null = null;
+    if (this.#upsampler) {
+      const projected = await this.#upsampler.projection.run({
+        tokens: { values: tokens, shape: [tokens.length / size, size] },
+        words: { values: this.#embeddings.subarray(0, size), shape: [1, size] },
+      });
+      values = projected.features!.values as Float32Array;
+      shift = projected.shift!.values as Float32Array;
+    }
+    const out = new Float32Array(values.length);
+    for (let start = 0; start < values.length; start += size) {
+      let squares = 0;
+      for (let i = 0; i < size; i++) {
+        const value = values[start + i]! + (shift ? shift[i]! : 0);
+        out[start + i] = value;
+        squares += value * value;
+      }
+      const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+      for (let i = start; i < start + size; i++) out[i]! *= scale;
+    }
+    return out;
+  }
+
   async close(): Promise<void> {
     await this.#upsampler?.projection.close();
     await this.#upsampler?.logits.close();

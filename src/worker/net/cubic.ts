@@ -1,4 +1,5 @@
-import type { Graph, Value } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import { add, less, lessOrEqual, multiply, where } from '../onnx/operators.ts';
 
 /** Keys' cubic convolution kernel with parameter `a`, of distances ≥ 0 in samples; 0 from two samples on. */

@@ -1,4 +1,5 @@
-import { dimensionOf, type Graph, type Size, type Value } from '../onnx/graph.ts';
+import { dimensionOf, type Graph, type Size } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import {
   absolute,
   add,

@@ -1,4 +1,5 @@
-import type { Graph, Value } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 
 /**
  * Hands a net its weights as values of the graph under construction: initializers of a pack's graph, or inputs of a

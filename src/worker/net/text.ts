@@ -1,4 +1,5 @@
-import { Graph, type Value } from '../onnx/graph.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import { add, expand, gather, layerNorm, matmul, range, unsqueeze, where } from '../onnx/operators.ts';
 import type { Parameters } from './parameters.ts';
 import { type Activation, Block } from './transformer.ts';

@@ -1,5 +1,6 @@
 import { gradientRules, type NodeInGraph } from './grad-rules.ts';
-import type { Graph, Node, Value } from './graph.ts';
+import type { Graph } from './graph.ts';
+import type { Node, Value } from './node.ts';
 import { add } from './operators.ts';
 import type { TensorArray } from './tensor.ts';
 

@@ -1,45 +1,9 @@
+import type { AttributeValue, Body, Initializer, Node, Value } from './node.ts';
 import { inferShape } from './shape.ts';
 import type { Dimension, ElementType, Shape, TensorArray } from './tensor.ts';
 
-/** A tensor flowing through a graph. */
-export interface Value {
-  readonly name: string;
-  readonly type: ElementType;
-  readonly shape: Shape;
-}
-
 /** A length in a graph: known now, or an int64 tensor of one element that holds it at run time. */
 export type Size = number | { readonly symbol: string; readonly value: Value };
-
-export type AttributeValue =
-  | number
-  | string
-  | readonly number[]
-  | { readonly float: number }
-  | { readonly body: Body };
-
-/** A graph inside a node. Values of the graph around it are seen by name. */
-export interface Body {
-  readonly nodes: readonly Node[];
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
-}
-
-export interface Node {
-  readonly name: string;
-  readonly operator: string;
-  /** Empty string: optional input left out. */
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  readonly attributes: Readonly<Record<string, AttributeValue>>;
-}
-
-/** A tensor whose contents the graph carries, or, for a parameter, whose contents its owner keeps elsewhere. */
-export interface Initializer {
-  readonly value: Value;
-  /** Null for a parameter: the writer, or the trainer, knows where it is. */
-  readonly contents: TensorArray | null;
-}
 
 /**
  * A forward graph under construction: nodes in order of evaluation, names that a person can read in Netron, and the

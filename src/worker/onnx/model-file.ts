@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { AttributeValue, Graph, Initializer, Node, Value } from './graph.ts';
+import type { Graph } from './graph.ts';
+import type { AttributeValue, Initializer, Node, Value } from './node.ts';
 import {
   type AttributeProto,
   AttributeProto_AttributeType,

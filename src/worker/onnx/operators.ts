@@ -1,4 +1,5 @@
-import { dimensionOf, type Graph, type Size, type Value } from './graph.ts';
+import { dimensionOf, type Graph, type Size } from './graph.ts';
+import type { Value } from './node.ts';
 import { elementTypeCode } from './shape.ts';
 import type { Dimension, ElementType } from './tensor.ts';
 

@@ -1,4 +1,4 @@
-import type { AttributeValue, Value } from './graph.ts';
+import type { AttributeValue, Value } from './node.ts';
 import type { Dimension, ElementType, Shape } from './tensor.ts';
 
 interface Result {

@@ -1,4 +1,5 @@
-import { Graph, type Node, type Value } from '../onnx/graph.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { Node, Value } from '../onnx/node.ts';
 import { elementTypeCode } from '../onnx/shape.ts';
 import { halfBits } from '../weights/half.ts';
 

@@ -1,5 +1,6 @@
 import { transposedSuffix } from '../net/parameters.ts';
-import { Graph, type Value } from '../onnx/graph.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 
 /** Endings of a matrix's two parts: whole numbers `[in, out]`, and float32 `[out]` that each column is multiplied by. */
 export const int8Suffix = '.int8';

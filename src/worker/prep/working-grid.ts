@@ -1,4 +1,5 @@
-import { type Grid, scaleAffine } from '../raster/grid.ts';
+import { scaleAffine } from '../raster/affine.ts';
+import type { Grid } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 
 /** The pixels that the encoder sees: the scene's grid at the working resolution, same corner, same axes. */

@@ -1,5 +1,6 @@
 import { Problem } from '../report/problem.ts';
-import { applyAffine, clipWindow, type Grid, invertAffine, type Window } from './grid.ts';
+import { applyAffine, invertAffine } from './affine.ts';
+import { clipWindow, type Grid, type Window } from './grid.ts';
 
 /** A part of a raster: x minimum, y minimum, x maximum, y maximum in its CRS, or column, row, width, height in pixels. */
 export interface Extent {

@@ -1,5 +1,5 @@
-import type { Affine } from './grid.ts';
-import { applyAffine, invertAffine } from './grid.ts';
+import type { Affine } from './affine.ts';
+import { applyAffine, invertAffine } from './affine.ts';
 
 /** A point known in the image and on the ground: fractional (column, row), whole numbers at pixel corners, and (x, y). */
 export type GroundControlPoint = readonly [column: number, row: number, x: number, y: number];

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { scaleAffine } from '../raster/affine.ts';
 import type { Samples } from '../raster/bands.ts';
-import { type Grid, scaleAffine, type Window } from '../raster/grid.ts';
+import type { Grid, Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 import type { GeoTiffScene } from './geotiff.ts';
 import type { BandHeader, SceneHeader } from './scene.ts';

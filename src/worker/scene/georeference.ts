@@ -1,5 +1,5 @@
+import { type Affine, applyAffine, pixelTransform } from '../raster/affine.ts';
 import { type Crs, spheroid } from '../raster/crs.ts';
-import { type Affine, applyAffine, pixelTransform } from '../raster/grid.ts';
 import {
   bestAffine,
   type GroundControl,

@@ -1,5 +1,6 @@
+import { applyAffine } from '../raster/affine.ts';
 import { spheroid, toOwnGeographic } from '../raster/crs.ts';
-import { applyAffine, type Grid } from '../raster/grid.ts';
+import type { Grid } from '../raster/grid.ts';
 
 /**
  * Ground size of a pixel in metres: the geometric mean of both axes at the scene's centre, measured on the system's own

@@ -1,6 +1,7 @@
+import { applyAffine } from '../raster/affine.ts';
 import type { Samples } from '../raster/bands.ts';
 import { type Crs, findEpsg, toOwnGeographic, transformer } from '../raster/crs.ts';
-import { applyAffine, type Grid, type Window } from '../raster/grid.ts';
+import type { Grid, Window } from '../raster/grid.ts';
 import { type GroundMapping, groundMapping } from '../raster/ground-control.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { groundSampleDistance } from './ground-sample-distance.ts';

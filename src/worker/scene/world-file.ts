@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import type { Affine } from '../raster/affine.ts';
 import { type Crs, crsFromWkt } from '../raster/crs.ts';
-import type { Affine } from '../raster/grid.ts';
 
 const largestSidecar = 65_536;
 

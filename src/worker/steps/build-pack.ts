@@ -10,9 +10,10 @@ import type { Precision } from '../pack/precision.ts';
 import { Problem } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { unpackMember } from '../weights/archive-member.ts';
-import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
+import type { Checkpoint } from '../weights/checkpoint.ts';
 import { inferGeometry } from '../weights/geometry.ts';
 import { openClipCheckpoint, upsamplerCheckpoint } from '../weights/names.ts';
+import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { detectUpsampler } from '../weights/upsampler-names.ts';
 
 export interface BuildPackRequest {

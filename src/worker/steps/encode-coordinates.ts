@@ -10,6 +10,7 @@ import { openPack } from '../pack/open-pack.ts';
 import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import type { Window } from '../raster/grid.ts';
+import { throwIfCancelled } from '../report/problem.ts';
 import {
   planWindows,
   selectWindows,
@@ -20,7 +21,7 @@ import {
 } from '../tile/plan.ts';
 import type { PackFacts } from './conduct.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
-import { pixelBasisWithin, type SampleWindow } from './pixel-sample.ts';
+import { pixelBasisWithin, type SampleWindow, TokenSample } from './pixel-sample.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import { openRunScene } from './radar-preparation.ts';
 import { RemoteLane } from './remote-lane.ts';
@@ -68,7 +69,9 @@ export interface CoordinatesReply {
   resumed: boolean;
 }
 
+/** Windows that are upsampled for the directions, and those whose tokens are looked at. */
 const mostSamples = 12;
+const mostSeen = 512;
 
 /**
  * Adds coordinates of all pixels to a store: windows are compared with the basis' directions as they would be with
@@ -129,14 +132,18 @@ export async function encodeCoordinates(
         });
         context.report({ phase: 'finding directions', done: i, total: wanted, unit: 'windows' });
       }
+      const seen = Math.min(mostSeen, windows);
+      const tokens = new TokenSample(seen);
+      for (let i = 0; i < seen; i++) {
+        throwIfCancelled(signal);
+        const record = await store.record(Math.floor(((i + 0.5) * windows) / seen));
+        if (record !== null) tokens.add(store.codec.decode(record, folder));
+      }
       const { bytes } = await store.size();
       const left = request.bytesPerPixel === null ? Infinity : request.bytesPerPixel - bytes / pixels;
-      return pixelBasisWithin(sample, Math.max(0.5, left), {
-        pack: await openPack(request.packFolder),
-        upsample: request.upsample,
-        session: request.session,
-        signal,
-      });
+      const { upsample, session } = request;
+      const pack = await openPack(request.packFolder);
+      return pixelBasisWithin(sample, Math.max(0.5, left), { pack, upsample, session, signal }, tokens);
     };
     const target = await CoordinateWriter.open(folder, {
       labeller: coordinateLabeller(request.upsample),

@@ -1,7 +1,7 @@
 import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
+import { type Affine, applyAffine, isPixelTransform } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
 import { toOwnGeographic } from '../raster/crs.ts';
-import { type Affine, applyAffine, isPixelTransform } from '../raster/grid.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { BandHeader, SceneHeader } from '../scene/scene.ts';

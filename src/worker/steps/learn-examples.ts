@@ -6,7 +6,8 @@ import type { TemplateSetName } from '../net/templates.ts';
 import { openPack } from '../pack/open-pack.ts';
 import type { RadarRecipe } from '../prep/sar/recipe.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
-import { applyAffine, invertAffine, type Window } from '../raster/grid.ts';
+import { applyAffine, invertAffine } from '../raster/affine.ts';
+import type { Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { planWindows, type WindowAxis, windowAt } from '../tile/plan.ts';
 import { pixelFeatures, pixelSpectrum, type SampleWindow } from './pixel-sample.ts';
@@ -124,7 +125,7 @@ export async function learnExamples(
       samples.push(sample);
       report({ phase: 'looking at examples', done: ++done, total, unit: 'windows' });
     }
-    const spread = await pixelSpectrum(samples.slice(0, mostSamples), sampling);
+    const spread = await pixelSpectrum(samples.slice(0, mostSamples), sampling, null);
     return Object.fromEntries(
       [...sums].map(([name, sum]) => {
         const count = request.points[name]!.length;

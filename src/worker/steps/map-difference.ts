@@ -1,8 +1,9 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import { GeoTiffWriter } from '../classmap/geotiff-writer.ts';
 import { describeClassMap, readClassNames, writeSidecar } from '../classmap/map-files.ts';
+import { applyAffine, invertAffine } from '../raster/affine.ts';
 import { transformer } from '../raster/crs.ts';
-import { applyAffine, type Grid, invertAffine } from '../raster/grid.ts';
+import type { Grid } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { groundSampleDistance } from '../scene/ground-sample-distance.ts';
 import { openScene } from '../scene/open-scene.ts';

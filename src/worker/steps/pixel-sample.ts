@@ -34,9 +34,51 @@ const pixelStep = 5;
 const sampleExcess = 1.1;
 /** Words that are compared at once: a plane of floats each. */
 const atOnce = 256;
+/** About as many as pixels of a dozen windows. */
+const mostTokens = 20_000;
 
-/** Mean, directions and variances of the sample's pixel features. */
-export async function pixelSpectrum(windows: readonly SampleWindow[], request: PixelSampleRequest) {
+/**
+ * Some of the tokens of windows, `[n, embedding]`, the same number of each, evenly spread. Pixels' features are mixed
+ * from tokens: a direction that no token of a scene has, no pixel of it has.
+ */
+export class TokenSample {
+  readonly #each: number;
+  readonly #tokens: Float32Array[] = [];
+
+  /** @param windows how many are to come */
+  constructor(windows: number) {
+    this.#each = Math.max(1, Math.floor(mostTokens / windows));
+  }
+
+  add({ rows, columns, tokens }: EncodedWindow): void {
+    const all = rows * columns;
+    const size = tokens.length / all;
+    const count = Math.min(all, this.#each);
+    for (let i = 0; i < count; i++) {
+      const from = Math.floor(((i + 0.5) * all) / count) * size;
+      this.#tokens.push(tokens.slice(from, from + size));
+    }
+  }
+
+  tokens(): Float32Array {
+    const size = this.#tokens[0]?.length ?? 0;
+    const all = new Float32Array(this.#tokens.length * size);
+    this.#tokens.forEach((token, i) => {
+      all.set(token, i * size);
+    });
+    return all;
+  }
+}
+
+/**
+ * Mean, directions and variances of the sample's pixel features. Upsampling every window would take longer than encoding
+ * them: `tokens` stand for what is seen in the others.
+ */
+export async function pixelSpectrum(
+  windows: readonly SampleWindow[],
+  request: PixelSampleRequest,
+  tokens: TokenSample | null,
+) {
   const chosen = windows.map(({ valid, width, height }) => {
     const pixels: number[] = [];
     for (let row = pixelStep >> 1; row < height; row += pixelStep)
@@ -46,6 +88,7 @@ export async function pixelSpectrum(windows: readonly SampleWindow[], request: P
   });
   const sample = new BasisSample(request.pack.manifest.geometry.embedding);
   for (const values of await pixelFeatures(windows, chosen, request)) sample.add(values);
+  if (tokens) sample.add(await mappedTokens(tokens.tokens(), request));
   return sample.spectrum();
 }
 
@@ -85,8 +128,9 @@ export async function pixelBasisWithin(
   windows: readonly SampleWindow[],
   bytesPerPixel: number,
   request: PixelSampleRequest,
+  tokens: TokenSample,
 ): Promise<PixelBasis> {
-  const spectrum = await pixelSpectrum(windows, request);
+  const spectrum = await pixelSpectrum(windows, request, tokens);
   const finest = choosePixelBasis(spectrum, finestShare);
   const products: Float32Array[] = [];
   await labelled(windows, finest.directions, request, (scores, number) => {
@@ -115,6 +159,20 @@ export async function pixelBasisWithin(
       pixels += width * rows;
     }
     if (bytes <= sampleExcess * bytesPerPixel * pixels || share > 1) return basis;
+  }
+}
+
+async function mappedTokens(
+  tokens: Float32Array,
+  { pack, upsample, session }: PixelSampleRequest,
+): Promise<Float32Array> {
+  if (tokens.length === 0) return tokens;
+  const nothing = new Float32Array(pack.manifest.geometry.embedding);
+  const labeller = await WindowLabeller.open(pack, nothing, { lambda: 0, upsample }, session);
+  try {
+    return await labeller.mapped(tokens);
+  } finally {
+    await labeller.close();
   }
 }
 

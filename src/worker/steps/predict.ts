@@ -16,7 +16,7 @@ import { prepareRadar } from '../prep/sar/prepare-radar.ts';
 import { measureStretch } from '../prep/stretch.ts';
 import { chooseWorkingGrid } from '../prep/working-grid.ts';
 import { openWorkingPixels } from '../prep/working-pixels.ts';
-import { scaleAffine } from '../raster/grid.ts';
+import { scaleAffine } from '../raster/affine.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { Scene } from '../scene/scene.ts';
 import { planTokenTiles } from '../tile/token-tiles.ts';

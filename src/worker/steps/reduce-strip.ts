@@ -1,4 +1,5 @@
-import { applyAffine, type Grid, type Window } from '../raster/grid.ts';
+import { applyAffine } from '../raster/affine.ts';
+import type { Grid, Window } from '../raster/grid.ts';
 import type { FinishedStrip } from './segment.ts';
 
 /** A part of a reduced picture of a run's class map: `[height · width]` each, at its place in the picture. */

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
 import { asProblem } from '../report/problem-record.ts';
-import { openCheckpoint } from '../weights/checkpoint.ts';
 import { type NamedWeights, weightsInMemory } from '../weights/named-weights.ts';
+import { openCheckpoint } from '../weights/open-checkpoint.ts';
 
 export const whole = z.int().min(1);
 const pair = z.tuple([z.number().positive(), z.number().positive()]);
@@ -14,6 +14,7 @@ const legend = z.array(
     not: z.array(z.string()).readonly().optional(),
     weight: z.number().positive().optional(),
     wide: z.string().optional(),
+    like: z.string().optional(),
   }),
 );
 const share = z.number().positive();

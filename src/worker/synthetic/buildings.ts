@@ -3,7 +3,7 @@ import { kind } from './classes.ts';
 import type { Parcel } from './layout.ts';
 import { cellArea, cellAxes, cellCentre, isRoad } from './partition.ts';
 import type { Random } from './random.ts';
-import type { Style } from './style.ts';
+import type { Style, Variety } from './style.ts';
 import type { Terrain } from './terrain.ts';
 
 type Colour = readonly [number, number, number];
@@ -52,6 +52,8 @@ interface SolarArray {
   colour: Colour;
   /** Metres from row to row, and whether rows run across the length. */
   row: number;
+  /** Share of that where the roof shows between the rows. */
+  open: number;
   along: boolean;
   /** Whether no panel lies there. */
   gap: (u: number, v: number) => boolean;
@@ -74,6 +76,7 @@ function drawSolarArray(random: Random): SolarArray {
   return {
     colour: shade(random, random.pick(panelColours)),
     row: random.range(1.2, 2.6),
+    open: random.chance(0.7) ? random.range(0.2, 0.5) : 0,
     along: random.chance(0.5),
     gap: (u, v) => {
       const column = Math.floor(u / field);
@@ -103,6 +106,47 @@ const desertRoofs: readonly Colour[] = [
   [0.62, 0.5, 0.42],
   [0.55, 0.36, 0.28],
 ];
+
+const whiteRoofs: readonly Colour[] = [
+  [0.87, 0.88, 0.89],
+  [0.8, 0.82, 0.85],
+  [0.72, 0.74, 0.76],
+];
+
+/** What a varied flat roof carries besides its colour. */
+interface RoofFittings {
+  /** Width of the parapet, metres, and its colour. */
+  parapet: number;
+  rim: Colour;
+  /** Metres from skylight to skylight along and across, half of the length and the width of one; none where 0. */
+  pitchU: number;
+  pitchV: number;
+  halfU: number;
+  halfV: number;
+  light: Colour;
+  /** Metres from joint to joint of the roof's parts; none where 0. */
+  bay: number;
+}
+
+function drawFittings(random: Random, colour: Colour): RoofFittings {
+  const dark = colour[1] < 0.5;
+  const lit = random.chance(dark ? 0.85 : 0.6);
+  const long = random.range(0.5, 3.6);
+  const short = random.range(0.5, 1.2);
+  const along = random.chance(0.5);
+  const glass = random.range(0.75, 0.95);
+  const rim = dark && random.chance(0.75) ? random.range(0.55, 0.85) : colour[1] * 1.1;
+  return {
+    parapet: random.range(0.4, 1),
+    rim: [rim, rim, rim],
+    pitchU: lit ? random.range(7, 18) : 0,
+    pitchV: lit ? random.range(6, 15) : 0,
+    halfU: along ? long : short,
+    halfV: along ? short : long,
+    light: dark || random.chance(0.5) ? [glass, glass * 1.01, glass * 1.02] : [0.56, 0.58, 0.6],
+    bay: random.chance(0.5) ? random.range(16, 45) : 0,
+  };
+}
 
 /** Puts houses, apartment blocks and halls on their lots; none stands on a road or in water, and none overlaps another. */
 export function paintBuildings(
@@ -324,7 +368,7 @@ function placeRows(
       halfWidth: 2.4,
     };
     if (everyProbe(canvas, lane, mayBuild)) paintPaving(canvas, lane, [0.5, 0.5, 0.49]);
-    raiseRoof(random, canvas, box, roof, sun, variety?.solarRoofs);
+    raiseRoof(random, canvas, box, roof, sun, variety);
   }
 }
 
@@ -361,14 +405,20 @@ function placeHalls(
         form: shallow ? 'gable' : 'flat',
         colour: shade(
           random,
-          random.pick(variety && random.chance(variety.darkRoofs) ? darkRoofs : hallRoofs),
+          random.pick(
+            variety && random.chance(variety.darkRoofs)
+              ? darkRoofs
+              : variety && random.chance(0.5)
+                ? whiteRoofs
+                : hallRoofs,
+          ),
         ),
         eaves: random.range(6, 12),
         rise: shallow ? box.halfWidth * 0.12 : 0,
         kind: kind.hall,
       },
       sun,
-      variety?.solarRoofs,
+      variety,
     );
   }
 }
@@ -427,7 +477,7 @@ function shade(random: Random, colour: Colour): Colour {
 
 /**
  * Raises one roof: slopes lit by the sun, seams or tiles, and what stands on roofs. A higher roof hides a lower one.
- * `solarChance`: chance of panels all over a flat roof.
+ * With `variety`, flat roofs may be covered with panels all over, and carry skylights and parapets of every size.
  */
 function raiseRoof(
   random: Random,
@@ -435,7 +485,7 @@ function raiseRoof(
   box: Box,
   roof: Roof,
   sun: Sun,
-  solarChance: number | undefined = undefined,
+  variety: Variety | undefined = undefined,
 ): void {
   const { red, green, blue, kinds, elevation, resolution } = canvas;
   const slope = roof.rise / box.halfWidth;
@@ -461,8 +511,10 @@ function raiseRoof(
     roof.form === 'flat' ? random.chance(roof.kind === kind.hall ? 0.25 : 0.08) : random.chance(0.12);
   const panelSide = random.chance(0.5) ? 1 : -1;
   const skylights = roof.kind === kind.hall && random.chance(0.6) ? random.range(7, 13) : 0;
-  const solar = solarChance !== undefined && roof.form === 'flat' && random.chance(solarChance);
+  const solar = variety !== undefined && roof.form === 'flat' && random.chance(variety.solarRoofs);
   const array = solar ? drawSolarArray(random) : null;
+  const fittings = variety && roof.form === 'flat' ? drawFittings(random, roof.colour) : null;
+  const smooth = fittings !== null && random.chance(0.6);
   forEachInBox(canvas, box, (i, u, v) => {
     let height = roof.eaves;
     let face = 1;
@@ -484,7 +536,7 @@ function raiseRoof(
     }
     if (height <= elevation[i]!) return;
     const line = roof.kind === kind.hall ? u : v;
-    const pattern = Math.cos((2 * Math.PI * line) / seam) > 0.8 ? -seamStrength * seamVisible : 0;
+    const pattern = !smooth && Math.cos((2 * Math.PI * line) / seam) > 0.8 ? -seamStrength * seamVisible : 0;
     const stain = mottle * (Math.sin(u * 0.7 + phase) + Math.sin(v * 1.3 + u * 0.31 + phase * 2));
     let tone = face * (1 + pattern + stain);
     let [r, g, b] = roof.colour;
@@ -495,11 +547,19 @@ function raiseRoof(
       !array.gap(u, v)
     ) {
       const line = array.along ? u : v;
-      const row = Math.cos((2 * Math.PI * line) / array.row) > 0.45;
       // Rows finer than two pixels mix into one tone.
       const visible = Math.min(1, array.row / (2.2 * resolution));
-      [r, g, b] = array.colour;
-      tone = row ? 1 + 0.45 * visible : 1 - 0.12 * visible;
+      if (array.open > 0) {
+        const bare = line / array.row - Math.floor(line / array.row) < array.open ? 1 : 0;
+        const share = array.open + (bare - array.open) * visible;
+        r = array.colour[0] + (r * tone - array.colour[0]) * share;
+        g = array.colour[1] + (g * tone - array.colour[1]) * share;
+        b = array.colour[2] + (b * tone - array.colour[2]) * share;
+        tone = 1;
+      } else {
+        [r, g, b] = array.colour;
+        tone = Math.cos((2 * Math.PI * line) / array.row) > 0.45 ? 1 + 0.45 * visible : 1 - 0.12 * visible;
+      }
     } else if (
       panels &&
       v * panelSide > 0.6 &&
@@ -511,6 +571,24 @@ function raiseRoof(
       b = 0.31;
       tone = 1 + (Math.cos((2 * Math.PI * u) / 1.7) > 0.8 ? 0.35 * Math.min(1, 0.5 / resolution) : 0);
       if (roof.kind === kind.hall && Math.cos((2 * Math.PI * v) / 3.4) > 0.55) [r, g, b] = roof.colour;
+    } else if (fittings) {
+      const { pitchU, pitchV, halfU, halfV, bay, parapet } = fittings;
+      const rim = Math.min(box.halfWidth - Math.abs(v), box.halfLength - Math.abs(u));
+      const away = (place: number, pitch: number) => Math.abs(place - pitch * Math.round(place / pitch));
+      if (rim < parapet) {
+        [r, g, b] = fittings.rim;
+        tone = 1;
+      } else if (
+        pitchU > 0 &&
+        rim > 2 &&
+        away(u + pitchU / 2, pitchU) < halfU &&
+        away(v + pitchV / 2, pitchV) < halfV
+      ) {
+        [r, g, b] = fittings.light;
+        tone = 1;
+      } else if (bay > 0 && away(u, bay) < 0.3) {
+        tone *= 0.7;
+      }
     } else if (skylights > 0) {
       const along = u - skylights * Math.round(u / skylights);
       const beside = v - skylights * Math.round(v / skylights);

@@ -41,8 +41,8 @@ export function paintGround(
   for (let i = 0; i < combSamples; i++) comb[i] = random.range(-1, 1);
 
   const arid = style.climate === 'arid';
-  const asphalt = random.range(0.3, 0.5);
-  const highwayAsphalt = random.range(0.28, 0.42);
+  const usualAsphalt = random.range(0.3, 0.5);
+  const usualHighway = random.range(0.28, 0.42);
   const trackColour = arid ? [0.72, 0.66, 0.58] : [0.62, 0.57, 0.49];
   const vergeColour = arid
     ? [0.7, 0.65, 0.56]
@@ -55,6 +55,10 @@ export function paintGround(
   const { variety } = style;
   // Drawn apart, so that scenes without variety stay the same.
   const odd = random.fork('variety');
+  // Old asphalt fades until it is as light as concrete, and kerbs are not always lighter.
+  const asphalt = variety ? odd.range(0.3, 0.62) : usualAsphalt;
+  const highwayAsphalt = variety ? odd.range(0.3, 0.58) : usualHighway;
+  const pavement = variety ? odd.range(0.42, 0.66) : 0.6;
   const strips =
     variety &&
     Float32Array.from(terrain.parcels, ({ use }) =>
@@ -176,7 +180,7 @@ export function paintGround(
           if (settled) {
             what = kind.pavement;
             const kerb = beside < 0.35 ? 0.1 : 0;
-            const tone = (0.6 + kerb) * (1 + 0.04 * n0 + 0.03 * n2);
+            const tone = (pavement + kerb) * (1 + 0.04 * n0 + 0.03 * n2);
             r = tone * 1.01;
             g = tone;
             b = tone * 0.97;

@@ -18,6 +18,8 @@ export type Use =
   | 'park'
   | 'forest'
   | 'bare'
+  /** Waste ground under bushes. */
+  | 'thicket'
   | 'house'
   | 'apartments'
   | 'yard'
@@ -274,7 +276,10 @@ function furnish(
         () => (random.chance(0.5) ? street() : { kind: 'fence', halfWidth: 0.4 }),
         0.05,
         [0.38, 0.62],
-        (lot) => leaf(lot, random.chance(0.14) ? 'parking' : random.chance(0.1) ? 'bare' : 'yard'),
+        (lot) => {
+          if (style.variety && random.chance(0.22 * style.variety.overgrown)) return leaf(lot, 'thicket');
+          return leaf(lot, random.chance(0.14) ? 'parking' : random.chance(0.1) ? 'bare' : 'yard');
+        },
       );
     case 'forest':
       return split(
@@ -438,6 +443,14 @@ function parcelOf(random: Random, cell: Cell, use: Use, style: Style): Parcel {
         coarse: 0.1,
         medium: 0.2,
         fine: 0.2,
+      });
+    case 'thicket':
+      return set({
+        ground: kind.tree,
+        colour: vary(random, style.season === 'winter' ? [0.44, 0.4, 0.34] : [0.26, 0.29, 0.18], 0.15),
+        coarse: 0.1,
+        medium: 0.16,
+        fine: 0.14,
       });
     case 'bare': {
       const sand = arid || random.chance(0.4);

@@ -83,6 +83,8 @@ const thicket: Species = {
     [0.48, 0.38, 0.31],
     [0.42, 0.34, 0.28],
     [0.37, 0.35, 0.28],
+    [0.47, 0.42, 0.37],
+    [0.42, 0.39, 0.35],
   ],
 };
 
@@ -204,6 +206,31 @@ export function paintTrees(
       if (there !== kind.meadow && there !== kind.lawn && there !== kind.soil) continue;
       if (bushy) plant(x, y, 0.7 + 1.2 * size, 1 + 2 * size, low, arid ? kind.hedge : kind.tree);
       else plant(x, y, 1.4 + 2.8 * size, 4 + 9 * size, leafy, kind.tree);
+    }
+  }
+
+  if (variety) {
+    // Waste ground that nobody has cut for years: bushes side by side, here and there a tree.
+    const waste = random.fork('thicket');
+    for (const parcel of terrain.parcels) {
+      if (parcel.use !== 'thicket') continue;
+      const [x0, x1] = extent(parcel.cell, 1, 0);
+      const [y0, y1] = extent(parcel.cell, 0, 1);
+      const low = style.season === 'winter' ? thicket : waste.chance(0.5) ? shrub : leafy;
+      const trees = waste.range(0.02, 0.3);
+      const count = Math.round(((x1 - x0) * (y1 - y0)) / waste.range(4, 9));
+      for (let n = 0; n < count; n++) {
+        const px = waste.range(x0, x1);
+        const py = waste.range(y0, y1);
+        const size = waste.next();
+        const tall = waste.chance(trees);
+        terrain.locate(px, py, place);
+        if (terrain.parcels[place.parcel] !== parcel || place.first < 1) continue;
+        const [x, y] = terrain.fromPlan(px, py);
+        if (kindAt(canvas, x, y) !== kind.tree) continue;
+        if (tall) plant(x, y, 1.6 + 2.8 * size, 5 + 7 * size, leafy, kind.tree);
+        else plant(x, y, 0.9 + 1.7 * size, 1.2 + 2.4 * size, low, kind.tree);
+      }
     }
   }
 

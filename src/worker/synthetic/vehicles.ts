@@ -21,6 +21,7 @@ const paints: readonly Colour[] = [
 /** Puts cars and lorries on roads, kerbs, yards and parking lots. They keep the kind of what they stand on. */
 export function paintVehicles(random: Random, canvas: Canvas, terrain: Terrain, style: Style): void {
   if (canvas.resolution > 1.5) return;
+  const lorryPark = random.fork('lorries');
   if (style.variety) pileHeaps(random.fork('heaps'), canvas, terrain, style.variety.heaps);
   for (const { cell, use } of terrain.parcels) {
     for (let i = 0; i < cell.corners.length; i++) {
@@ -51,6 +52,8 @@ export function paintVehicles(random: Random, canvas: Canvas, terrain: Terrain, 
     if (use !== 'yard' && use !== 'parking') continue;
     const { ux, uy, along, across } = cellAxes(cell);
     const [cx, cy] = cellCentre(cell);
+    // Drawn apart, so that scenes without variety stay the same.
+    const lorries = style.variety && lorryPark.chance(0.5) ? lorryPark.range(0.1, 0.9) : 0;
     const rows = use === 'parking' ? Math.floor((across - 8) / 8.5) : 2;
     for (let row = 0; row < rows; row++) {
       const v = use === 'parking' ? (row - (rows - 1) / 2) * 8.5 : (row - 0.5) * (across - 13);
@@ -66,7 +69,7 @@ export function paintVehicles(random: Random, canvas: Canvas, terrain: Terrain, 
           -uy,
           ux,
           kind.pavement,
-          false,
+          use === 'yard' && lorries > 0 && lorryPark.chance(lorries),
         );
       }
     }

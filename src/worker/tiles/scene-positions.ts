@@ -1,5 +1,6 @@
+import { applyAffine, invertAffine } from '../raster/affine.ts';
 import { transformer } from '../raster/crs.ts';
-import { applyAffine, type Grid, invertAffine } from '../raster/grid.ts';
+import type { Grid } from '../raster/grid.ts';
 import { groundMapping } from '../raster/ground-control.ts';
 import { Problem } from '../report/problem.ts';
 import type { TileFrame } from './tile-grid.ts';

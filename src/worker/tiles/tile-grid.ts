@@ -1,5 +1,5 @@
+import type { Affine } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
-import type { Affine } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { scaleAffine } from '../raster/affine.ts';
 import type { Bands } from '../raster/bands.ts';
-import { type Grid, scaleAffine, type Window } from '../raster/grid.ts';
+import type { Grid, Window } from '../raster/grid.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { type OpenedScene, openScene } from '../scene/open-scene.ts';

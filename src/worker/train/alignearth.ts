@@ -1,7 +1,8 @@
 import { Tensor } from 'onnxruntime-node';
 import type { AttentionName } from '../net/attention.ts';
 import { visionTower } from '../net/vision.ts';
-import { Graph, type Value } from '../onnx/graph.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import {
   add,
   divide,

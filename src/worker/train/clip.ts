@@ -3,7 +3,8 @@ import type { Parameters } from '../net/parameters.ts';
 import { textTower } from '../net/text.ts';
 import type { Activation } from '../net/transformer.ts';
 import { projectTokens, visionTower } from '../net/vision.ts';
-import { Graph, type Value } from '../onnx/graph.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import {
   add,
   clip,

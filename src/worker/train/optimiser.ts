@@ -1,4 +1,5 @@
-import type { Graph, Value } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import { add, divide, minimum, multiply, reduceSumSquare, squareRoot, subtract } from '../onnx/operators.ts';
 import type { TrainedParameter } from './parameters.ts';
 

@@ -1,5 +1,6 @@
 import { type Parameters, transposedSuffix } from '../net/parameters.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 
 /** A parameter under training. */
 export interface TrainedParameter {

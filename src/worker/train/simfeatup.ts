@@ -1,6 +1,7 @@
 import type { Parameters } from '../net/parameters.ts';
 import { mapTokens, upsample, upsamplerShapes } from '../net/upsampler.ts';
-import { Graph, type Value } from '../onnx/graph.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { Value } from '../onnx/node.ts';
 import {
   add,
   clip,

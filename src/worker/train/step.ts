@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { gradients, pruneGraph } from '../onnx/grad.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { encodeModel } from '../onnx/model-file.ts';
+import type { Value } from '../onnx/node.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { type NamedWeights, weightsInMemory } from '../weights/named-weights.ts';
 import { appendOptimiser, type OptimiserOptions, type StepState, stepNumbers } from './optimiser.ts';

@@ -1,4 +1,4 @@
-import type { Affine } from '../raster/grid.ts';
+import type { Affine } from '../raster/affine.ts';
 
 /**
  * Rings of pixel corners as closed rings in the coordinates of the transform: x, y, …, first point repeated. Exteriors

@@ -8,7 +8,7 @@ import { cleanPrompt } from '../../../src/worker/net/clean-prompt.ts';
 import { fillTemplate, templateSets } from '../../../src/worker/net/templates.ts';
 import { createTokenizer, type Tokenizer } from '../../../src/worker/net/tokenizer.ts';
 import { readVocabulary } from '../../../src/worker/net/vocabulary-file.ts';
-import { openCheckpoint } from '../../../src/worker/weights/checkpoint.ts';
+import { openCheckpoint } from '../../../src/worker/weights/open-checkpoint.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const fixtures = path.resolve(root, process.env.LANDSCRIBE_FIXTURES ?? '../shared/fixtures/segearth');

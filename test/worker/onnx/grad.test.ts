@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gradients, pruneGraph } from '../../../src/worker/onnx/grad.ts';
-import { Graph, type Value } from '../../../src/worker/onnx/graph.ts';
+import { Graph } from '../../../src/worker/onnx/graph.ts';
+import type { Value } from '../../../src/worker/onnx/node.ts';
 import {
   absolute,
   add,

@@ -1,5 +1,6 @@
+import { pixelTransform } from '../../../src/worker/raster/affine.ts';
 import type { Bands, Samples } from '../../../src/worker/raster/bands.ts';
-import { clipWindow, type Grid, pixelTransform, type Window } from '../../../src/worker/raster/grid.ts';
+import { clipWindow, type Grid, type Window } from '../../../src/worker/raster/grid.ts';
 import type { BandHeader, Scene } from '../../../src/worker/scene/scene.ts';
 
 /** A scene in memory: planes of the whole raster and its validity. */

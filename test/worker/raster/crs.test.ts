@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type Affine, applyAffine, invertAffine, scaleAffine } from '../../../src/worker/raster/affine.ts';
 import {
   crsFromEpsg,
   crsFromWkt,
@@ -10,7 +11,6 @@ import {
   transformer,
   wgs84,
 } from '../../../src/worker/raster/crs.ts';
-import { type Affine, applyAffine, invertAffine, scaleAffine } from '../../../src/worker/raster/grid.ts';
 import { parseWkt, wktFromProj4 } from '../../../src/worker/raster/wkt.ts';
 import { gdalRun, hasGdal } from '../scene/gdal.ts';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { type Affine, applyAffine } from '../../../src/worker/raster/affine.ts';
 import { extentWindow } from '../../../src/worker/raster/extent.ts';
-import { type Affine, applyAffine, type Grid } from '../../../src/worker/raster/grid.ts';
+import type { Grid } from '../../../src/worker/raster/grid.ts';
 
 const size = { width: 400, height: 300 };
 const whole = fc.integer({ min: 0, max: 250 });

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Affine, applyAffine } from '../../../src/worker/raster/grid.ts';
+import { type Affine, applyAffine } from '../../../src/worker/raster/affine.ts';
 import {
   bestAffine,
   type GroundControlPoint,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { applyAffine } from '../../../src/worker/raster/affine.ts';
 import { type Crs, crsFromEpsg, transformer } from '../../../src/worker/raster/crs.ts';
-import { applyAffine, type Grid } from '../../../src/worker/raster/grid.ts';
+import type { Grid } from '../../../src/worker/raster/grid.ts';
 import { scenePlace, scenePositions } from '../../../src/worker/tiles/scene-positions.ts';
 import { type TileFrame, tileFrame, webMercatorGrid } from '../../../src/worker/tiles/tile-grid.ts';
 

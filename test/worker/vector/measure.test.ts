@@ -1,7 +1,8 @@
 import geodesic from 'geographiclib-geodesic';
 import { describe, expect, it } from 'vitest';
+import { type Affine, pixelTransform } from '../../../src/worker/raster/affine.ts';
 import { crsFromEpsg, spheroid, transformer, wgs84 } from '../../../src/worker/raster/crs.ts';
-import { type Affine, type Grid, pixelTransform } from '../../../src/worker/raster/grid.ts';
+import type { Grid } from '../../../src/worker/raster/grid.ts';
 import { georeferenceRings } from '../../../src/worker/vector/georeference.ts';
 import { measureOn } from '../../../src/worker/vector/measure.ts';
 import { blobMap, random, trace } from './class-maps.ts';

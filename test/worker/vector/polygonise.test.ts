@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ClassEntry } from '../../../src/worker/classmap/class-entry.ts';
 import type { ClassStrip } from '../../../src/worker/classmap/class-strip.ts';
+import { pixelTransform } from '../../../src/worker/raster/affine.ts';
 import { crsFromEpsg } from '../../../src/worker/raster/crs.ts';
-import { type Grid, pixelTransform } from '../../../src/worker/raster/grid.ts';
+import type { Grid } from '../../../src/worker/raster/grid.ts';
 import type { Progress } from '../../../src/worker/report/progress.ts';
 import { type PolygoniseRequest, polygonise } from '../../../src/worker/steps/polygonise.ts';
 import type { PolygonFeature } from '../../../src/worker/vector/feature.ts';

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll } from 'vitest';
-import { type Checkpoint, openCheckpoint } from '../../../src/worker/weights/checkpoint.ts';
+import type { Checkpoint } from '../../../src/worker/weights/checkpoint.ts';
+import { openCheckpoint } from '../../../src/worker/weights/open-checkpoint.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 

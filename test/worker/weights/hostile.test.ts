@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/worker/report/problem.ts';
-import { openCheckpoint } from '../../../src/worker/weights/checkpoint.ts';
 import { upsamplerCheckpoint } from '../../../src/worker/weights/names.ts';
+import { openCheckpoint } from '../../../src/worker/weights/open-checkpoint.ts';
 import { checkpoints, hasFixtures, randomStream, scratch } from './fixture-files.ts';
 import {
   call,

@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../../../src/worker/weights/checkpoint.ts';
 import { type NamedWeights, weightsInMemory } from '../../../src/worker/weights/named-weights.ts';
+import { openCheckpoint } from '../../../src/worker/weights/open-checkpoint.ts';
 import { writeSafetensors } from '../../../src/worker/weights/write-safetensors.ts';
 import { scratch, withCheckpoint } from './fixture-files.ts';
 

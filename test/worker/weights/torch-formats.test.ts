@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../../../src/worker/weights/checkpoint.ts';
 import { halfBits } from '../../../src/worker/weights/half.ts';
+import { openCheckpoint } from '../../../src/worker/weights/open-checkpoint.ts';
 import { scratch, withCheckpoint } from './fixture-files.ts';
 import {
   call,

@@ -1,5 +1,6 @@
+import { scaleAffine } from '../../raster/affine.ts';
 import type { Bands, Samples } from '../../raster/bands.ts';
-import { type Grid, scaleAffine, type Window } from '../../raster/grid.ts';
+import type { Grid, Window } from '../../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../../report/problem.ts';
 import { groundSampleDistance } from '../../scene/ground-sample-distance.ts';
 import type { RadarTables } from '../../scene/safe/radar-tables.ts';

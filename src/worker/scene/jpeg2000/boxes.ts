@@ -1,5 +1,5 @@
+import { pixelTransform } from '../../raster/affine.ts';
 import { findEpsg } from '../../raster/crs.ts';
-import { pixelTransform } from '../../raster/grid.ts';
 import { type Georeference, georeferenceOf } from '../georeference.ts';
 import { type Element, parseXml } from '../safe/xml.ts';
 import { type ByteSource, bytesOfBuffer, readTiff } from '../tiff-file.ts';

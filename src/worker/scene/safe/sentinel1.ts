@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
+import { pixelTransform } from '../../raster/affine.ts';
 import { findEpsg } from '../../raster/crs.ts';
-import { pixelTransform } from '../../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../../report/problem.ts';
 import { placeByPoints } from '../georeference.ts';
 import { type GeoTiffOptions, type GeoTiffScene, tiffScene } from '../geotiff.ts';
