@@ -25,6 +25,7 @@ import { conduct } from '../src/worker/steps/conduct.ts';
 import { makeDemoScene } from '../src/worker/steps/demo.ts';
 import { serveWindows } from '../src/worker/steps/remote-lane.ts';
 import { fullSizePack } from './packs/full-size.ts';
+import { median } from './timing.ts';
 
 interface LaneData {
   pack: string;
@@ -156,10 +157,6 @@ async function measure(
     conductor,
     hidden: Math.max(0, 1 - (wall - busy / lanes) / conductor),
   };
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1]!;
 }
 
 if (!isMainThread) await serve(workerData as LaneData);

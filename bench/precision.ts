@@ -19,27 +19,10 @@ import { Session } from '../src/worker/infer/session.ts';
 import { openPack, type Pack } from '../src/worker/pack/open-pack.ts';
 import { rebuildPack } from '../src/worker/steps/rebuild-pack.ts';
 import { fullSizePack } from './packs/full-size.ts';
+import { medianTiming, type Timing, timed } from './timing.ts';
 
 const side = 224;
 const colours = ['#d73027', '#4575b4', '#1a9850', '#fee08b', '#91bfdb', '#8c510a'];
-
-interface Timing {
-  wall: number;
-  processor: number;
-}
-
-async function time(run: () => Promise<unknown>): Promise<Timing> {
-  const processor = process.cpuUsage();
-  const start = performance.now();
-  await run();
-  const wall = performance.now() - start;
-  const { user, system } = process.cpuUsage(processor);
-  return { wall, processor: (user + system) / 1000 };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
 
 /** The pack in another precision, kept beside it; made anew when the pack is newer. */
 async function inPrecision(pack: Pack, precision: 'int8' | 'float16', out: string): Promise<Pack> {
@@ -64,14 +47,13 @@ async function measureSpeed(threads: number, runs: number) {
   const timings: [Timing[], Timing[]] = [[], []];
   for (let run = -1; run < runs; run++) {
     for (const [which, session] of sessions.entries()) {
-      const timing = await time(() => session.run({ image }));
+      const timing = await timed(() => session.run({ image }));
       if (run >= 0) timings[which]!.push(timing);
     }
   }
   for (const session of sessions) await session.close();
   const summary = (each: readonly Timing[]) => ({
-    wall: median(each.map(({ wall }) => wall)),
-    processor: median(each.map(({ processor }) => processor)),
+    ...medianTiming(each),
     /** The run that other programs disturbed least. */
     least: Math.min(...each.map(({ processor }) => processor)),
   });

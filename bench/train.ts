@@ -22,6 +22,7 @@ import {
 import { clipParameterCount, initialClip } from '../src/worker/train/clip-parameters.ts';
 import { normalNumbers, uniformNumbers } from '../src/worker/train/random.ts';
 import { productFlops } from '../src/worker/train/step.ts';
+import { median, type Timing, timed } from './timing.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -54,22 +55,6 @@ const geometry: ClipGeometry = {
 };
 const shape: ClipBatchShape = { images, side, words, labels, length: recipe.length };
 const patches = (side / patch) ** 2;
-
-interface Timing {
-  wall: number;
-  processor: number;
-}
-
-async function timed(run: () => Promise<unknown>): Promise<Timing> {
-  const processor = process.cpuUsage();
-  const start = performance.now();
-  await run();
-  const { user, system } = process.cpuUsage(processor);
-  return { wall: performance.now() - start, processor: (user + system) / 1000 };
-}
-
-const median = (numbers: number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 
 const productSide = 1024;
 const productCost = 2 * productSide ** 3;

@@ -18,31 +18,10 @@ import { MergedTokens } from '../src/worker/tile/merged-tokens.ts';
 import { planWindows } from '../src/worker/tile/plan.ts';
 import { planTokenTiles, tokenTileAt } from '../src/worker/tile/token-tiles.ts';
 import { fullSizePack } from './packs/full-size.ts';
+import { medianTiming, type Timing, timed } from './timing.ts';
 
 const side = 224;
 const words = 10;
-
-interface Timing {
-  wall: number;
-  processor: number;
-}
-
-async function time(run: () => Promise<unknown>): Promise<Timing> {
-  const processor = process.cpuUsage();
-  const start = performance.now();
-  await run();
-  const wall = performance.now() - start;
-  const { user, system } = process.cpuUsage(processor);
-  return { wall, processor: (user + system) / 1000 };
-}
-
-function median(timings: readonly Timing[]): Timing {
-  const middle = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
-  return {
-    wall: middle(timings.map(({ wall }) => wall)),
-    processor: middle(timings.map(({ processor }) => processor)),
-  };
-}
 
 const { values } = parseArgs({
   options: {
@@ -160,17 +139,17 @@ const timings: Record<keyof typeof works, Timing[]> = {
 };
 for (let run = -2; run < runs; run++)
   for (const name of Object.keys(works) as (keyof typeof works)[]) {
-    const timing = await time(works[name]);
+    const timing = await timed(works[name]);
     if (run >= 0) timings[name].push(timing);
   }
 await encoder.close();
 await scorer.close();
 await fast.close();
 
-const alone = median(timings.encoder);
-const reference = median(timings.endToEnd);
-const window = median(timings.fastWindow);
-const wholeTile = median(timings.fastTile);
+const alone = medianTiming(timings.encoder);
+const reference = medianTiming(timings.endToEnd);
+const window = medianTiming(timings.fastWindow);
+const wholeTile = medianTiming(timings.fastTile);
 const fastEndToEnd: Timing = {
   wall: window.wall + wholeTile.wall / strides,
   processor: window.processor + wholeTile.processor / strides,

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type Affine, applyAffine } from '../../worker/raster/affine.ts';
+import type { Affine } from '../../worker/raster/affine.ts';
 import type { Crs } from '../../worker/raster/crs.ts';
+import { coveredBox } from '../../worker/raster/extent.ts';
 import { filesOfScene } from '../../worker/scene/band-stack.ts';
 import { openScene } from '../../worker/scene/open-scene.ts';
 import type { BandHeader } from '../../worker/scene/scene.ts';
@@ -33,14 +34,6 @@ export async function readRasterFacts(file: string, signal?: AbortSignal): Promi
     const { header } = scene;
     const { width, height, transform, crs } = header.grid;
     const { bands, ...described } = describeHeader(header, file);
-    const corners = [
-      [0, 0],
-      [width, 0],
-      [0, height],
-      [width, height],
-    ].map(([column, row]) => applyAffine(transform, column!, row!));
-    const xs = corners.map(([x]) => x);
-    const ys = corners.map(([, y]) => y);
     const isRadar =
       scene.radar !== undefined || bands.some(({ role }) => role !== null && radarRole.test(role));
     return {
@@ -55,7 +48,7 @@ export async function readRasterFacts(file: string, signal?: AbortSignal): Promi
         ...described,
         transform: [...transform],
         bands: bands.map((band) => ({ ...band })),
-        extent: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
+        extent: coveredBox(header.grid),
         modality: isRadar ? 'sar' : 'optical',
       },
     };

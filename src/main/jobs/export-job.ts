@@ -13,6 +13,7 @@ import { checkTarget, outputProblem, publishAll, temporaryName } from '../export
 import type { LayerPolygon } from '../project/layer-reader.ts';
 import type { ProjectStore } from '../project/project-store.ts';
 import { crsOf, storedCrs } from '../project/stored-crs.ts';
+import { storedProvenance } from '../project/stored-provenance.ts';
 import type { JobContext, JobRunner } from './job-queue.ts';
 
 const request = z.object({
@@ -29,20 +30,6 @@ const request = z.object({
 });
 export type ExportJobRequest = z.output<typeof request>;
 
-const provenance = z.object({
-  program: z.string(),
-  version: z.string(),
-  date: z.string(),
-  scene: z.string(),
-  sceneFingerprint: z.string(),
-  pack: z.string(),
-  packChecksum: z.string(),
-  classes: z.array(
-    z.object({ id: z.int(), name: z.string(), words: z.array(z.string()), colour: z.string() }),
-  ),
-  settings: z.record(z.string(), z.unknown()),
-});
-
 /** Writes a layer of the project, or a part of it, into files of their own. Begins anew when it is resumed. */
 export function exportJob(store: ProjectStore): JobRunner {
   return async (input, context) => {
@@ -50,7 +37,7 @@ export function exportJob(store: ProjectStore): JobRunner {
     if (!parsed.success)
       throw new Problem('job/invalid', `Job ${context.id} cannot be read.`, 'Remove it and export again.');
     const { layer, out, formats, overwrite } = parsed.data;
-    const made = provenance.safeParse(store.polygons.provenance(layer));
+    const made = storedProvenance.safeParse(store.polygons.provenance(layer));
     if (!made.success)
       throw new Problem(
         'layer/missing',

@@ -7,20 +7,7 @@ import type { PolygonLayerDescription } from './geopackage.ts';
 import { decodePolygon } from './geopackage-geometry.ts';
 import { geometryColumn, keyColumn, quoteName } from './geopackage-schema.ts';
 import { sqliteProblem } from './sqlite-problem.ts';
-
-const provenance = z.object({
-  program: z.string(),
-  version: z.string(),
-  date: z.string(),
-  scene: z.string(),
-  sceneFingerprint: z.string(),
-  pack: z.string(),
-  packChecksum: z.string(),
-  classes: z.array(
-    z.object({ id: z.int(), name: z.string(), words: z.array(z.string()), colour: z.string() }),
-  ),
-  settings: z.record(z.string(), z.unknown()),
-});
+import { storedProvenance } from './stored-provenance.ts';
 
 const layerRow = z.object({
   table_name: z.string(),
@@ -77,7 +64,7 @@ export class LayerFile {
         ),
       );
       this.#table = row.table_name;
-      const made = this.#reading(() => provenance.parse(JSON.parse(row.metadata)));
+      const made = this.#reading(() => storedProvenance.parse(JSON.parse(row.metadata)));
       this.description = {
         description: row.description,
         crs: crsOf(row),

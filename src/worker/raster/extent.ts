@@ -52,15 +52,20 @@ function boxPixels(grid: Grid, [left, bottom, right, top]: Extent['box']): Windo
 
 function coverage(grid: Grid, unit: Extent['unit']): string {
   if (unit === 'pixels') return `0,0,${grid.width},${grid.height}`;
-  const corners = [
-    [0, 0],
-    [grid.width, 0],
-    [0, grid.height],
-    [grid.width, grid.height],
-  ].map(([column, row]) => applyAffine(grid.transform, column!, row!));
-  const xs = corners.map(([x]) => x);
-  const ys = corners.map(([, y]) => y);
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]
+  return coveredBox(grid)
     .map((value) => Number(value.toPrecision(10)))
     .join(',');
+}
+
+/** The smallest box around the raster: x minimum, y minimum, x maximum, y maximum. */
+export function coveredBox({ width, height, transform }: Grid): [number, number, number, number] {
+  const corners = [
+    [0, 0],
+    [width, 0],
+    [0, height],
+    [width, height],
+  ].map(([column, row]) => applyAffine(transform, column!, row!));
+  const xs = corners.map(([x]) => x);
+  const ys = corners.map(([, y]) => y);
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }

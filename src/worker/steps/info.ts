@@ -2,6 +2,7 @@ import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
 import { type Affine, applyAffine, isPixelTransform } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
 import { toOwnGeographic } from '../raster/crs.ts';
+import { coveredBox } from '../raster/extent.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { BandHeader, SceneHeader } from '../scene/scene.ts';
@@ -58,14 +59,6 @@ export function describeHeader(
   const { format, grid, bands, overviews, groundSampleDistance, details } = header;
   const { width, height, transform, crs } = grid;
   const placed = crs !== null || !isPixelTransform(transform);
-  const corners = [
-    [0, 0],
-    [width, 0],
-    [0, height],
-    [width, height],
-  ].map(([column, row]) => applyAffine(transform, column!, row!));
-  const xs = corners.map(([x]) => x);
-  const ys = corners.map(([, y]) => y);
   const toDegrees = crs === null ? null : toOwnGeographic(crs);
   const [longitude, latitude] = toDegrees?.(...applyAffine(transform, width / 2, height / 2)) ?? [
     Number.NaN,
@@ -84,7 +77,7 @@ export function describeHeader(
       : null,
     unit: crs === null ? null : unitOf(crs),
     groundSampleDistance,
-    extent: placed ? [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] : null,
+    extent: placed ? coveredBox(grid) : null,
     centre: Number.isFinite(longitude) && Number.isFinite(latitude) ? { longitude, latitude } : null,
     overviews,
     details,
