@@ -36,9 +36,11 @@ const sampleExcess = 1.1;
 const atOnce = 256;
 /** About as many as pixels of a dozen windows. */
 const mostTokens = 20_000;
+/** Mapping them makes the products of each with each. */
+const batch = 256;
 
 /**
- * Some of the tokens of windows, `[n, embedding]`, the same number of each, evenly spread. Pixels' features are mixed
+ * Some of the tokens of windows, the same number of each, evenly spread. Pixels' features are mixed
  * from tokens: a direction that no token of a scene has, no pixel of it has.
  */
 export class TokenSample {
@@ -60,13 +62,17 @@ export class TokenSample {
     }
   }
 
-  tokens(): Float32Array {
+  /** All of them, a few at a time. */
+  *batches(): Generator<Float32Array> {
     const size = this.#tokens[0]?.length ?? 0;
-    const all = new Float32Array(this.#tokens.length * size);
-    this.#tokens.forEach((token, i) => {
-      all.set(token, i * size);
-    });
-    return all;
+    for (let first = 0; first < this.#tokens.length; first += batch) {
+      const some = this.#tokens.slice(first, first + batch);
+      const values = new Float32Array(some.length * size);
+      some.forEach((token, i) => {
+        values.set(token, i * size);
+      });
+      yield values;
+    }
   }
 }
 
@@ -88,7 +94,7 @@ export async function pixelSpectrum(
   });
   const sample = new BasisSample(request.pack.manifest.geometry.embedding);
   for (const values of await pixelFeatures(windows, chosen, request)) sample.add(values);
-  if (tokens) sample.add(await mappedTokens(tokens.tokens(), request));
+  if (tokens) await eachMapped(tokens, request, (values) => sample.add(values));
   return sample.spectrum();
 }
 
@@ -162,15 +168,18 @@ export async function pixelBasisWithin(
   }
 }
 
-async function mappedTokens(
-  tokens: Float32Array,
-  { pack, upsample, session }: PixelSampleRequest,
-): Promise<Float32Array> {
-  if (tokens.length === 0) return tokens;
+async function eachMapped(
+  sample: TokenSample,
+  { pack, upsample, session, signal }: PixelSampleRequest,
+  take: (features: Float32Array) => void,
+): Promise<void> {
   const nothing = new Float32Array(pack.manifest.geometry.embedding);
   const labeller = await WindowLabeller.open(pack, nothing, { lambda: 0, upsample }, session);
   try {
-    return await labeller.mapped(tokens);
+    for (const tokens of sample.batches()) {
+      throwIfCancelled(signal);
+      take(await labeller.mapped(tokens));
+    }
   } finally {
     await labeller.close();
   }
