@@ -25,7 +25,7 @@ import { conduct } from '../src/worker/steps/conduct.ts';
 import { makeDemoScene } from '../src/worker/steps/demo.ts';
 import { serveWindows } from '../src/worker/steps/remote-lane.ts';
 import { fullSizePack } from './packs/full-size.ts';
-import { median } from './timing.ts';
+import { median } from './measures/timing.ts';
 
 interface LaneData {
   pack: string;

@@ -22,7 +22,7 @@ import {
 import { clipParameterCount, initialClip } from '../src/worker/train/clip-parameters.ts';
 import { normalNumbers, uniformNumbers } from '../src/worker/train/random.ts';
 import { productFlops } from '../src/worker/train/step.ts';
-import { median, type Timing, timed } from './timing.ts';
+import { median, type Timing, timed } from './measures/timing.ts';
 
 const { values: options } = parseArgs({
   options: {

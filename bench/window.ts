@@ -18,7 +18,7 @@ import { MergedTokens } from '../src/worker/tile/merged-tokens.ts';
 import { planWindows } from '../src/worker/tile/plan.ts';
 import { planTokenTiles, tokenTileAt } from '../src/worker/tile/token-tiles.ts';
 import { fullSizePack } from './packs/full-size.ts';
-import { medianTiming, type Timing, timed } from './timing.ts';
+import { medianTiming, type Timing, timed } from './measures/timing.ts';
 
 const side = 224;
 const words = 10;
