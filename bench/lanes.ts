@@ -24,8 +24,8 @@ import { openPack, type Pack } from '../src/worker/pack/open-pack.ts';
 import { conduct } from '../src/worker/steps/conduct.ts';
 import { makeDemoScene } from '../src/worker/steps/demo.ts';
 import { serveWindows } from '../src/worker/steps/remote-lane.ts';
-import { fullSizePack } from './packs/full-size.ts';
 import { median } from './measures/timing.ts';
+import { fullSizePack } from './packs/full-size.ts';
 
 interface LaneData {
   pack: string;

@@ -18,8 +18,8 @@ import { readClassStrips } from '../src/worker/classmap/geotiff-reader.ts';
 import { Session } from '../src/worker/infer/session.ts';
 import { openPack, type Pack } from '../src/worker/pack/open-pack.ts';
 import { rebuildPack } from '../src/worker/steps/rebuild-pack.ts';
-import { fullSizePack } from './packs/full-size.ts';
 import { medianTiming, type Timing, timed } from './measures/timing.ts';
+import { fullSizePack } from './packs/full-size.ts';
 
 const side = 224;
 const colours = ['#d73027', '#4575b4', '#1a9850', '#fee08b', '#91bfdb', '#8c510a'];

@@ -17,8 +17,8 @@ import { FastScorer } from '../src/worker/steps/fast-scorer.ts';
 import { MergedTokens } from '../src/worker/tile/merged-tokens.ts';
 import { planWindows } from '../src/worker/tile/plan.ts';
 import { planTokenTiles, tokenTileAt } from '../src/worker/tile/token-tiles.ts';
-import { fullSizePack } from './packs/full-size.ts';
 import { medianTiming, type Timing, timed } from './measures/timing.ts';
+import { fullSizePack } from './packs/full-size.ts';
 
 const side = 224;
 const words = 10;
