@@ -1,8 +1,15 @@
-import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { Problem } from '../../worker/report/problem.ts';
 import { decimal, wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
+import {
+  encoderOption,
+  packOption,
+  providerOption,
+  templatesOption,
+  threadsOption,
+  upsamplerOption,
+} from './options.ts';
 import { packOf } from './pack-choice.ts';
 
 interface BenchmarkOptions {
@@ -35,7 +42,7 @@ export function benchmarkCommand(door: Console): Command {
     .option('--all', 'every set that is found; finished sets are not measured again')
     .option('--list', 'list the sets, their published scores and where their files are looked for')
     .option('--data <folder>', "the set's folder, or one that holds the sets' folders")
-    .option('--pack <folder>', 'model pack (default: $LANDSCRIBE_PACK, else the built-in starter)')
+    .addOption(packOption())
     .addOption(
       new Option(
         '--method <name>',
@@ -45,29 +52,14 @@ export function benchmarkCommand(door: Console): Command {
         .default('segearth'),
     )
     .option('--last-layers <count>', "layers that use the attention (default: the method's)", wholeNumber(1))
-    .addOption(
-      new Option('--upsampler <name>', "upsampler (default: the method's)").choices([
-        'simfeatup',
-        'featup',
-        'none',
-      ]),
-    )
+    .addOption(upsamplerOption("the method's"))
     .option(
       '--lambda <factor>',
       "weight of the global bias alleviation, 0 for none (default: the method's)",
       decimal(-10, 10),
     )
-    .addOption(
-      new Option('--encoder <modality>', "image encoder of the pack (default: the set's)").choices([
-        'optical',
-        'sar',
-      ]),
-    )
-    .addOption(
-      new Option('--templates <set>', 'sentences that each word is read in')
-        .choices(['imagenet', 'single', 'remote-sensing'])
-        .default('imagenet'),
-    )
+    .addOption(encoderOption("the set's"))
+    .addOption(templatesOption())
     .option(
       '--against <name>',
       "published scores to stand beside, such as remoteclip-b32 (default: the method's)",
@@ -75,16 +67,8 @@ export function benchmarkCommand(door: Console): Command {
     .option('--limit <count>', 'only so many pictures of each set, evenly spread', wholeNumber(1))
     .option('--out <folder>', 'folder of results.csv, results.md and unfinished sets', 'landscribe-benchmark')
     .option('--again', 'measure finished sets again')
-    .addOption(
-      new Option('--provider <name>', 'what computes')
-        .choices(['cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
-        .default('cpu'),
-    )
-    .addOption(
-      new Option('--threads <count>', 'processor threads')
-        .argParser(wholeNumber(1))
-        .default(availableParallelism(), 'all'),
-    )
+    .addOption(providerOption())
+    .addOption(threadsOption())
     .option('--json', 'print { results, skipped, failed }, and no progress')
     .action((options: BenchmarkOptions) => runCommand(door, options));
 }

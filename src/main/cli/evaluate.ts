@@ -1,11 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { decimal, wholeNumber, wholeNumbers } from './arguments.ts';
 import type { Console } from './console.ts';
+import {
+  attentionOption,
+  encoderOption,
+  lambdaOption,
+  lastLayersOption,
+  modeOption,
+  packOption,
+  strideOption,
+  templatesOption,
+  threadsOption,
+  upsamplerOption,
+  windowOption,
+} from './options.ts';
 import { packOf } from './pack-choice.ts';
-import { type RadarOptionValues, radarFields, radarOptions } from './segment.ts';
+import { type RadarOptionValues, radarFields, radarOptions } from './run-options.ts';
 
 interface EvaluateOptions extends RadarOptionValues {
   pack?: string;
@@ -38,10 +50,7 @@ export function evaluateCommand(door: Console): Command {
     .description(
       'Measure a pack on labelled pictures: IoU of every class, mean IoU, pixel accuracy, confusion.',
     )
-    .option(
-      '--pack <pack>',
-      'name of an installed pack, or a folder (default: $LANDSCRIBE_PACK, else the built-in starter)',
-    )
+    .addOption(packOption())
     .requiredOption('--images <folder>', 'pictures')
     .requiredOption(
       '--labels <folder>',
@@ -67,60 +76,19 @@ export function evaluateCommand(door: Console): Command {
       '--baseline [folder]',
       'compare with the majority class and the nearest mean colour, fitted to the images/ and labels/ of a folder (default: to the pictures measured, which flatters them)',
     )
-    .option(
-      '--window <pixels>',
-      'side of a window in working pixels; 0 takes a picture whole',
-      wholeNumber(0),
-      224,
-    )
-    .option('--stride <pixels>', 'step between windows in working pixels', wholeNumber(1), 112)
-    .addOption(
-      new Option('--attention <variant>', "attention of the last layers (default: the pack's)").choices([
-        'segearth',
-        'sclip',
-        'gem',
-        'clearclip',
-        'maskclip',
-        'vanilla',
-        'clip',
-      ]),
-    )
-    .option('--last-layers <count>', "layers that use that attention (default: the pack's)", wholeNumber(1))
-    .addOption(
-      new Option(
-        '--mode <name>',
-        'reference: every window by itself, as the papers do; fast: tokens of overlapping windows merged and upsampled once',
-      )
-        .choices(['reference', 'fast'])
-        .default('reference'),
-    )
-    .option('--lambda <factor>', 'weight of the global bias alleviation', decimal(-10, 10), -0.3)
-    .addOption(
-      new Option('--upsampler <name>', 'upsampler (default: what the pack carries)').choices([
-        'simfeatup',
-        'featup',
-        'none',
-      ]),
-    )
-    .addOption(
-      new Option(
-        '--encoder <modality>',
-        "image encoder of the pack (default: by the pictures' kind)",
-      ).choices(['optical', 'sar']),
-    )
-    .addOption(
-      new Option('--templates <set>', 'sentences that each word is read in')
-        .choices(['imagenet', 'single', 'remote-sensing'])
-        .default('imagenet'),
-    )
+    .addOption(windowOption())
+    .addOption(strideOption())
+    .addOption(attentionOption())
+    .addOption(lastLayersOption())
+    .addOption(modeOption())
+    .addOption(lambdaOption())
+    .addOption(upsamplerOption())
+    .addOption(encoderOption("by the pictures' kind"))
+    .addOption(templatesOption())
     .option('--csv <file>', 'write the confusion matrix as CSV')
     .option('--picture <file>', 'draw the confusion matrix as PNG')
     .option('--out <file>', 'write the scores as JSON')
-    .addOption(
-      new Option('--threads <count>', 'processor threads')
-        .argParser(wholeNumber(1))
-        .default(availableParallelism(), 'all'),
-    )
+    .addOption(threadsOption())
     .option('--json', 'print { mIoU, pixelAccuracy, classes } as fractions, and no progress');
   return radarOptions(command).action((options: EvaluateOptions) => evaluate(door, options));
 }

@@ -14,8 +14,8 @@ import {
   type RunOptionValues,
   resultOptions,
   runSettings,
-  showRun,
-} from './segment.ts';
+} from './run-options.ts';
+import { showRun } from './show-run.ts';
 
 interface EncodeOptions extends EncodingOptionValues {
   out?: string;

@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
+import { isAlive } from '../engine/is-alive.ts';
 import type { Home } from './home.ts';
 
 /** Runs `work` while no other process installs into or removes from this home. Throws `pack/in-use`. */
@@ -33,15 +34,5 @@ export async function whileLocked<Result>(home: Home, work: () => Promise<Result
     return await work();
   } finally {
     await rm(lock, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive, too.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { filesOfScene } from '../../worker/scene/band-stack.ts';
+import { isAlive } from '../engine/is-alive.ts';
 import { layerPath } from '../export/layer-writers.ts';
 import { type Format, formats } from './formats.ts';
 
@@ -167,16 +168,6 @@ export async function releasePartial(plan: OutputPlan): Promise<boolean> {
 /** Removes the partial folder with what is in it. */
 export async function removePartial(plan: OutputPlan): Promise<void> {
   await rm(plan.partial, { recursive: true, force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive, too.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** A warning if the outputs might not fit on the disk, or null: class maps compress well, so this is no verdict. */

@@ -64,6 +64,19 @@ export async function fileDigest(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** What a pack's manifest says of the files that it is built from. */
+export function describeSources(
+  sources: readonly { role: string; file: string }[],
+): Promise<Manifest['sources']> {
+  return Promise.all(
+    sources.map(async ({ role, file }) => ({
+      role,
+      file: path.basename(file),
+      sha256: await fileDigest(file),
+    })),
+  );
+}
+
 function corrupt(folder: string, name: string, what: string): Problem {
   return new Problem(
     'pack/corrupt',

@@ -4,6 +4,7 @@ import { scaleAffine } from '../raster/affine.ts';
 import type { Samples } from '../raster/bands.ts';
 import type { Grid, Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
+import { checkBands } from './check-bands.ts';
 import type { GeoTiffScene } from './geotiff.ts';
 import type { BandHeader, SceneHeader } from './scene.ts';
 import { markInside } from './validity.ts';
@@ -99,16 +100,9 @@ export function stackBands(
       const valid = new Uint8Array(count);
       markInside(valid, window, size.width, size.height);
       const planes: Samples[] = [];
+      checkBands(wanted, bands.length, path);
       for (const index of wanted) {
-        const stacked = bands[index];
-        if (stacked === undefined) {
-          throw new Problem(
-            'scene/no-such-band',
-            `${path} has no band ${index + 1}.`,
-            `It has ${bands.length} bands, numbered from 1.`,
-          );
-        }
-        planes.push(await readBand(stacked, size, window, valid, signal));
+        planes.push(await readBand(bands[index]!, size, window, valid, signal));
       }
       return { width: window.width, height: window.height, planes, valid };
     },

@@ -5,6 +5,7 @@ import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { type BandMetadata, parseBandMetadata, roleOfName } from './band-metadata.ts';
 import { BlockCache } from './block-cache.ts';
 import { type BlockImage, gather } from './block-image.ts';
+import { checkBands } from './check-bands.ts';
 import { type Georeference, georeferenceOf } from './georeference.ts';
 import { groundSampleDistance } from './ground-sample-distance.ts';
 import { bytesPerElement, rowBytes, samplesOf, sampleType } from './sample-layout.ts';
@@ -113,15 +114,7 @@ export function tiffScene(
     throwIfCancelled(signal);
     const chosen = levels[level];
     if (chosen === undefined) throw new RangeError(`level ${level} of ${levels.length}`);
-    for (const band of wanted) {
-      if (!Number.isInteger(band) || band < 0 || band >= bands.length) {
-        throw new Problem(
-          'scene/no-such-band',
-          `${path} has no band ${band + 1}.`,
-          `It has ${bands.length} bands, numbered from 1.`,
-        );
-      }
-    }
+    checkBands(wanted, bands.length, path);
     const count = window.width * window.height;
     const valid = new Uint8Array(count);
     markInside(valid, window, chosen.image.width, chosen.image.height);

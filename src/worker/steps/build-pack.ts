@@ -5,7 +5,7 @@ import type { Activation } from '../net/transformer.ts';
 import { readVocabulary } from '../net/vocabulary-file.ts';
 import { type PackContents, writePack } from '../pack/build-pack.ts';
 import type { Manifest } from '../pack/manifest.ts';
-import { fileDigest } from '../pack/open-pack.ts';
+import { describeSources } from '../pack/open-pack.ts';
 import type { Precision } from '../pack/precision.ts';
 import { Problem } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
@@ -80,13 +80,7 @@ export async function buildPack(
         ...(request.defaults && { defaults: request.defaults }),
         ...(request.normalisation && { normalisation: request.normalisation }),
         name: request.name ?? path.basename(path.resolve(request.out)),
-        sources: await Promise.all(
-          sources.map(async ({ role, file }) => ({
-            role,
-            file: path.basename(file),
-            sha256: await fileDigest(file),
-          })),
-        ),
+        sources: await describeSources(sources),
       },
       request.out,
       { overwrite: request.overwrite, signal, onProgress },

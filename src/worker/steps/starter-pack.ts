@@ -3,7 +3,7 @@ import path from 'node:path';
 import { concepts } from '../dataset/concepts.ts';
 import { writePack } from '../pack/build-pack.ts';
 import type { Manifest } from '../pack/manifest.ts';
-import { fileDigest } from '../pack/open-pack.ts';
+import { describeSources } from '../pack/open-pack.ts';
 import { savedWeights } from './train-config.ts';
 
 export interface StarterPackRequest {
@@ -43,13 +43,7 @@ export async function writeStarterPack(request: StarterPackRequest, signal?: Abo
       name: request.name,
       finestResolution: request.finestResolution,
       knownWords: concepts.map(({ words }) => [...words]),
-      sources: await Promise.all(
-        sources.map(async ({ role, file }) => ({
-          role,
-          file: path.basename(file),
-          sha256: await fileDigest(file),
-        })),
-      ),
+      sources: await describeSources(sources),
     },
     request.out,
     { overwrite: true, signal },

@@ -2,6 +2,7 @@ import { scaleAffine } from '../../raster/affine.ts';
 import type { Bands, Samples } from '../../raster/bands.ts';
 import type { Grid, Window } from '../../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../../report/problem.ts';
+import { checkBands } from '../../scene/check-bands.ts';
 import { groundSampleDistance } from '../../scene/ground-sample-distance.ts';
 import type { RadarTables } from '../../scene/safe/radar-tables.ts';
 import type { Scene, SceneHeader } from '../../scene/scene.ts';
@@ -83,15 +84,7 @@ export async function prepareRadar(
     header,
     async read(window, wanted, level, signal) {
       if (level !== 0) throw new RangeError(`level ${level} of 1`);
-      for (const band of wanted) {
-        if (composed[band] === undefined) {
-          throw new Problem(
-            'scene/no-such-band',
-            `The prepared scene has no band ${band + 1}.`,
-            `It has ${composed.length} bands, numbered from 1.`,
-          );
-        }
-      }
+      checkBands(wanted, composed.length, 'The prepared scene');
       const { width, height } = window;
       const result: Bands = {
         width,

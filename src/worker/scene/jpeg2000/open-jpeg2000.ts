@@ -4,6 +4,7 @@ import type { Grid } from '../../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../../report/problem.ts';
 import { BlockCache } from '../block-cache.ts';
 import { type BlockImage, gather } from '../block-image.ts';
+import { checkBands } from '../check-bands.ts';
 import type { GeoTiffOptions, GeoTiffScene } from '../geotiff.ts';
 import { groundSampleDistance } from '../ground-sample-distance.ts';
 import type { BandHeader, SceneHeader } from '../scene.ts';
@@ -126,15 +127,7 @@ function sceneOf(
       throwIfCancelled(signal);
       const image = images[level];
       if (image === undefined) throw new RangeError(`level ${level} of ${images.length}`);
-      for (const band of wanted) {
-        if (bands[band] === undefined) {
-          throw new Problem(
-            'scene/no-such-band',
-            `${path} has no band ${band + 1}.`,
-            `It has ${bands.length} bands, numbered from 1.`,
-          );
-        }
-      }
+      checkBands(wanted, bands.length, path);
       const count = window.width * window.height;
       const valid = new Uint8Array(count);
       markInside(valid, window, image.width, image.height);

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { pixelTransform } from '../../raster/affine.ts';
 import { findEpsg } from '../../raster/crs.ts';
 import { Problem, throwIfCancelled } from '../../report/problem.ts';
+import { checkBands } from '../check-bands.ts';
 import { placeByPoints } from '../georeference.ts';
 import { type GeoTiffOptions, type GeoTiffScene, tiffScene } from '../geotiff.ts';
 import { groundSampleDistance } from '../ground-sample-distance.ts';
@@ -72,15 +73,7 @@ export async function openSentinel1(
     blockSize: measurements[0]!.blockSize,
     palette: null,
     async read(window, bands, level, stop) {
-      for (const band of bands) {
-        if (measurements[band] === undefined) {
-          throw new Problem(
-            'scene/no-such-band',
-            `${path} has no band ${band + 1}.`,
-            `It has ${measurements.length} bands, numbered from 1.`,
-          );
-        }
-      }
+      checkBands(bands, measurements.length, path);
       const reads = [];
       for (const band of bands) reads.push(await measurements[band]!.read(window, [0], level, stop));
       const planes = reads.map((read) => read.planes[0]!);
