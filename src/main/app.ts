@@ -8,8 +8,9 @@ import type { BenchmarkRequest, BenchmarkSummary } from './run/benchmark.ts';
 import type { DemoRequest, DemoResult } from './run/demo.ts';
 import type { EvaluateRequest, EvaluateSummary } from './run/evaluate.ts';
 import type { PackInfo, PackInstallOptions } from './run/pack.ts';
-import type { RunOptions, SegmentSummary } from './run/segment.ts';
+import type { SegmentSummary } from './run/segment.ts';
 import type { SegmentInput } from './run/segment-request.ts';
+import type { RunOptions } from './run/watch.ts';
 
 /** A result for programs, and the same for people. */
 export interface Described<Info> {

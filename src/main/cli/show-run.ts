@@ -1,4 +1,5 @@
-import type { RunOptions, SegmentSummary } from '../run/segment.ts';
+import type { SegmentSummary } from '../run/segment.ts';
+import type { RunOptions } from '../run/watch.ts';
 import type { Console } from './console.ts';
 
 /** Runs with progress on the terminal, and prints what came of it. */

@@ -7,7 +7,8 @@ import { groundSampleDistance } from '../../worker/scene/ground-sample-distance.
 import { planWindows, selectWindows } from '../../worker/tile/plan.ts';
 import { workingRange } from '../../worker/tile/sampling.ts';
 import type { Estimate } from '../rpc/runs.ts';
-import { encoderNote, lanesOf, scoringOf } from '../run/segment.ts';
+import { lanesOf } from '../run/memory-plan.ts';
+import { encoderNote, scoringOf } from '../run/scoring.ts';
 import { checkSegmentRequest } from '../run/segment-request.ts';
 import type { SceneFacts } from './open-project.ts';
 import type { SegmentSettings } from './run-settings.ts';

@@ -10,7 +10,7 @@ import type { EncodeViewReply, LikelyWords } from '../../worker/steps/live-view.
 import type { Tasks } from '../../worker/steps/tasks.ts';
 import { EngineThread, type TaskOptions } from '../engine/engine-thread.ts';
 import type { Example, LivePicture, RunSettings } from '../rpc/runs.ts';
-import { scoringOf } from '../run/segment.ts';
+import { scoringOf } from '../run/scoring.ts';
 import { checkSegmentRequest } from '../run/segment-request.ts';
 import { betweenOrThrow } from './coordinates.ts';
 import type { LivePictures } from './live-pictures.ts';

@@ -4,7 +4,7 @@ import { type RadarRecipe, radarRecipe } from '../../worker/prep/sar/recipe.ts';
 import { openScene } from '../../worker/scene/open-scene.ts';
 import type { Scene } from '../../worker/scene/scene.ts';
 import { radarPreparationOf } from '../../worker/steps/radar-preparation.ts';
-import { preparationNotes, scoringOf } from '../run/segment.ts';
+import { preparationNotes, scoringOf } from '../run/scoring.ts';
 import { checkSegmentRequest } from '../run/segment-request.ts';
 import type { SceneFacts } from './open-project.ts';
 

@@ -11,7 +11,7 @@ import type { SpeedRequest } from '../../worker/steps/measure-speed.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import type { Home } from '../packs/home.ts';
 import type { Provider } from '../rpc/runs.ts';
-import { scoringOf } from '../run/segment.ts';
+import { scoringOf } from '../run/scoring.ts';
 import { checkSegmentRequest } from '../run/segment-request.ts';
 import { folderOfPack } from './pack-facts.ts';
 import { UserFile } from './user-files.ts';

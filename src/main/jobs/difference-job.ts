@@ -6,7 +6,7 @@ import { asProblem } from '../../worker/report/problem-record.ts';
 import type { MapDifference } from '../../worker/steps/map-difference.ts';
 import type { ProjectStore } from '../project/project-store.ts';
 import { type CompareInput, runCompare } from '../run/compare.ts';
-import type { RunOptions } from '../run/segment.ts';
+import type { RunOptions } from '../run/watch.ts';
 import type { JobRunner } from './job-queue.ts';
 
 /** A class of the class map of one layer's run against one of another's. */

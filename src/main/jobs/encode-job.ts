@@ -5,7 +5,7 @@ import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ProjectStore } from '../project/project-store.ts';
 import { type EncodeInput, type EncodeSummary, removeFeatures, runEncode } from '../run/features.ts';
-import type { RunOptions } from '../run/segment.ts';
+import type { RunOptions } from '../run/watch.ts';
 import type { JobRunner } from './job-queue.ts';
 
 const request = z.object({

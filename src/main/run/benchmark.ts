@@ -4,7 +4,7 @@ import { Problem } from '../../worker/report/problem.ts';
 import type { BenchmarkReply, BenchmarkRequest as TaskRequest } from '../../worker/steps/benchmark.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { program, version } from '../program.ts';
-import type { RunOptions } from './segment.ts';
+import type { RunOptions } from './watch.ts';
 
 export type BenchmarkRequest = Omit<TaskRequest, 'program'>;
 

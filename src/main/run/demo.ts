@@ -6,7 +6,8 @@ import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { program, version } from '../program.ts';
-import { type RunOptions, runSegment, type SegmentSummary } from './segment.ts';
+import { runSegment, type SegmentSummary } from './segment.ts';
+import type { RunOptions } from './watch.ts';
 
 export interface DemoRequest {
   /** Folder of the scene and the results; made if missing. */

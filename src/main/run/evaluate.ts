@@ -7,8 +7,9 @@ import { type EvaluatePackReply, evaluationJson } from '../../worker/steps/evalu
 import type { Modality } from '../../worker/steps/radar-preparation.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { packFolder } from '../packs/home.ts';
-import { preparationNotes, type RunOptions, scoringOf } from './segment.ts';
+import { preparationNotes, scoringOf } from './scoring.ts';
 import { checkSegmentRequest, type SegmentInput } from './segment-request.ts';
+import type { RunOptions } from './watch.ts';
 
 export interface EvaluateRequest {
   images: string;

@@ -10,16 +10,11 @@ import { EngineThread } from '../engine/engine-thread.ts';
 import { Lanes, type LanesRequest } from '../engine/lanes.ts';
 import { packFolder } from '../packs/home.ts';
 import { planLanes } from './lanes.ts';
-import {
-  laneBytes,
-  planMemory,
-  preparationNotes,
-  type RunOptions,
-  runSegment,
-  type SegmentSummary,
-  scoringOf,
-} from './segment.ts';
+import { laneBytes, planMemory } from './memory-plan.ts';
+import { preparationNotes, scoringOf } from './scoring.ts';
+import { runSegment, type SegmentSummary } from './segment.ts';
 import { checkSegmentRequest, type SegmentInput } from './segment-request.ts';
+import type { RunOptions } from './watch.ts';
 
 /** What `encode` may be asked. */
 export interface EncodeInput

@@ -7,7 +7,7 @@ import { EngineThread } from '../engine/engine-thread.ts';
 import { packFolder } from '../packs/home.ts';
 import { type InstallRequest, installPack } from '../packs/install.ts';
 import { type ListedPack, listPacks, removePack, verifyInstalled } from '../packs/installed.ts';
-import type { RunOptions } from './segment.ts';
+import type { RunOptions } from './watch.ts';
 
 /** A pack as `pack info` tells it. */
 export interface PackInfo extends Omit<Manifest, 'files'> {

@@ -1,6 +1,6 @@
 import type { SceneShift } from '../../worker/steps/scene-shift.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
-import type { RunOptions } from './segment.ts';
+import type { RunOptions } from './watch.ts';
 
 export interface ShiftInput {
   first: string;

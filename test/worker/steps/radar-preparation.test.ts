@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { preparationNotes, scoringOf } from '../../../src/main/run/segment.ts';
+import { preparationNotes, scoringOf } from '../../../src/main/run/scoring.ts';
 import { checkSegmentRequest } from '../../../src/main/run/segment-request.ts';
 import type { Pack } from '../../../src/worker/pack/open-pack.ts';
 import { applyAffine, invertAffine } from '../../../src/worker/raster/affine.ts';

@@ -1,0 +1,48 @@
+import type { Pack } from '../../worker/pack/open-pack.ts';
+import { Problem } from '../../worker/report/problem.ts';
+import type { Modality, RadarPreparation } from '../../worker/steps/radar-preparation.ts';
+import type { SegmentRequest } from './segment-request.ts';
+
+/**
+ * Settings of the scorers with the pack's own where the request leaves them open; a pack without an encoder for SAR looks
+ * with its optical one. Throws `Problem`.
+ */
+export function scoringOf(request: SegmentRequest, pack: Pack, modality: Modality = 'optical') {
+  const { encoders, upsampler, name } = pack.manifest;
+  const kinds = { simfeatup: 'jbu_one', featup: 'jbu_stack' } as const;
+  const asked = request.upsampler;
+  if (asked !== null && asked !== 'none' && upsampler?.kind !== kinds[asked]) {
+    throw new Problem(
+      'pack/no-upsampler',
+      `Pack ${name} has no ${asked} upsampler${upsampler ? `, but ${upsampler.kind === 'jbu_one' ? 'simfeatup' : 'featup'}` : ''}.`,
+      'Leave --upsampler out to use what the pack has, or use none.',
+    );
+  }
+  const sees = modality === 'sar' && encoders.sar ? ('sar' as const) : ('optical' as const);
+  const encoder = encoders[sees] ?? encoders.optical;
+  return {
+    modality: sees,
+    attention: request.attention ?? (encoder.attention as NonNullable<SegmentRequest['attention']>),
+    lastLayers: request.lastLayers ?? encoder.lastLayers,
+    lambda: request.lambda,
+    upsample: asked !== 'none' && upsampler !== null,
+  };
+}
+
+/** What the person who watches should know of how a scene is looked at; nothing of optical scenes. */
+export function preparationNotes(
+  { modality, reason }: RadarPreparation,
+  scoring: ReturnType<typeof scoringOf>,
+  pack: Pack,
+): string[] {
+  if (modality === 'optical') return reason.startsWith('Optical') ? [] : [reason];
+  return [reason, encoderNote(scoring, pack)];
+}
+
+/** Which encoder looks at a radar scene. */
+export function encoderNote(scoring: ReturnType<typeof scoringOf>, pack: Pack): string {
+  const { name } = pack.manifest;
+  return scoring.modality === 'sar'
+    ? `Encoder for SAR of ${name}: ${scoring.attention} attention in the last ${scoring.lastLayers === 1 ? 'layer' : `${scoring.lastLayers} layers`}.`
+    : `warning: pack ${name} has no encoder for SAR; it looks with its optical one, which has not learnt radar.`;
+}
