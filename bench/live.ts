@@ -113,7 +113,7 @@ async function typing(): Promise<void> {
     const page = await (
       await browser.newContext({ viewport: { width: 1400, height: 900 }, locale: 'en-GB' })
     ).newPage();
-    page.setDefaultTimeout(600_000);
+    page.setDefaultTimeout(120_000);
     await page.goto(door.url);
     await page.getByRole('menubar', { name: 'Menus' }).waitFor();
     await page.keyboard.press('Control+Shift+R');
