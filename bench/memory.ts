@@ -16,6 +16,8 @@ import { classEntries } from '../src/worker/classmap/classes.ts';
 import { decisionRule } from '../src/worker/classmap/decide.ts';
 import { segmentScene } from '../src/worker/steps/segment.ts';
 import { threadLimits } from '../src/worker/steps/thread-limits.ts';
+import { WindowRows } from '../src/worker/steps/window-rows.ts';
+import { planWindows } from '../src/worker/tile/plan.ts';
 import type { WindowScorer } from '../src/worker/tile/window-scorer.ts';
 
 export interface MemoryFigures {
@@ -89,23 +91,9 @@ export async function measureSize(size: number, words: number): Promise<MemoryFi
   const outputs = { classMap: join(folder, 'map.tif'), confidence: join(folder, 'map.confidence.tif') };
   const started = performance.now();
   try {
-    const { windows } = await segmentScene({
-      scene: {
-        header: {
-          path: 'synthetic',
-          format: 'synthetic',
-          grid: { width: size, height: size, transform: [0, 0.5, 0, 0, 0, -0.5], crs: null },
-          bands: [],
-          overviews: [],
-          groundSampleDistance: null,
-          details: {},
-        },
-        read: async () => {
-          throw new Error('not needed at native resolution');
-        },
-      },
-      bands: [0, 1, 2],
-      workingGrid: { width: size, height: size, scale: 1 },
+    const grid = { width: size, height: size };
+    const rows = new WindowRows({
+      plan: planWindows(size, size, 224, 112),
       working: {
         async read({ column, row, width, height }) {
           const pixels = allocate(3 * width * height);
@@ -127,6 +115,25 @@ export async function measureSize(size: number, words: number): Promise<MemoryFi
         return pixels;
       },
       scorers: [cheapScorer(words), cheapScorer(words)],
+    });
+    const { windows } = await segmentScene({
+      scene: {
+        header: {
+          path: 'synthetic',
+          format: 'synthetic',
+          grid: { ...grid, transform: [0, 0.5, 0, 0, 0, -0.5], crs: null },
+          bands: [],
+          overviews: [],
+          groundSampleDistance: null,
+          details: {},
+        },
+        read: async () => {
+          throw new Error('not needed at native resolution');
+        },
+      },
+      bands: [0, 1, 2],
+      workingGrid: { ...grid, scale: 1 },
+      rows,
       window: 224,
       stride: 112,
       extent: null,

@@ -117,15 +117,4 @@ export class ScoreAccumulator {
     this.#valid.fill(0, start, start + width);
     this.row++;
   }
-
-  /** Leaves out the next row. */
-  drop(): void {
-    const slot = this.row % this.#rows;
-    for (let word = 0; word < this.words; word++) {
-      const start = (word * this.#rows + slot) * this.width;
-      this.#sums.fill(0, start, start + this.width);
-    }
-    this.#valid.fill(0, slot * this.width, (slot + 1) * this.width);
-    this.row++;
-  }
 }

@@ -12,7 +12,6 @@ import type { Window } from '../raster/grid.ts';
 import type { SceneHeader } from '../scene/scene.ts';
 import { planWindows, windowNumber } from '../tile/plan.ts';
 import { planTokenTiles } from '../tile/token-tiles.ts';
-import type { WindowScorer } from '../tile/window-scorer.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
 import { CoordinateRows } from './coordinate-rows.ts';
 import { FastRows, type FastWorker } from './fast-rows.ts';
@@ -21,10 +20,12 @@ import type { Provenance } from './provenance.ts';
 import { openRunScene, runWindow } from './radar-preparation.ts';
 import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
 import { RemoteScorer, type WindowQuestion } from './remote-lane.ts';
-import { type FinishedStrip, type RowSource, type SegmentSceneResult, segmentScene } from './segment.ts';
+import type { RowSource } from './row-source.ts';
+import { type FinishedStrip, type SegmentSceneResult, segmentScene } from './segment.ts';
 import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
 import { checkPixels } from './stored-pixels.ts';
 import type { TaskContext } from './task-context.ts';
+import { WindowRows } from './window-rows.ts';
 
 /** What the conductor needs to know of a pack. */
 export interface PackFacts {
@@ -129,12 +130,12 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       checkPixels(features, { bands, stretch, grid: workingGrid, radar: request.radar });
     }
     const plan = planWindows(workingGrid.width, workingGrid.height, request.window, request.stride);
-    let rows: RowSource | null = null;
     if (features && request.coordinates) {
-      const { embeddings, lambda, upsample } = request.coordinates;
-      coordinates = await CoordinateReader.open(features.folder, coordinateLabeller(upsample));
+      coordinates = await CoordinateReader.open(
+        features.folder,
+        coordinateLabeller(request.coordinates.upsample),
+      );
       if (coordinates === null) throw damagedStore(features.folder);
-      rows = new CoordinateRows(features, coordinates, plan, embeddings, lambda);
     }
     const provenance: Provenance = {
       program: request.program,
@@ -168,34 +169,42 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       return lane.ask(question, signal);
     };
     for (const port of request.lanes) lanes.push(new RemoteScorer(port, rule.wordClasses.length));
-    const scorers = lanes.map(
-      (lane): WindowScorer => ({
-        words: lane.words,
-        async score(pixels, height, width, _, window) {
-          const record = features && window && (await features.record(windowNumber(plan, window)));
-          return ask(lane, { pixels, height, width, ...(record && { record }) });
-        },
-      }),
-    );
-    if (request.fast) {
-      const { embedding, patch } = request.fast;
-      rows = new FastRows({
-        tiles: planTokenTiles(workingGrid.width, workingGrid.height, request.window, request.stride, patch),
+    const normalise = normaliserOf(pack);
+    const rowSource = (): RowSource => {
+      if (features && coordinates && request.coordinates) {
+        const { embeddings, lambda } = request.coordinates;
+        return new CoordinateRows(features, coordinates, plan, embeddings, lambda);
+      }
+      if (request.fast) {
+        const { embedding, patch } = request.fast;
+        return new FastRows({
+          tiles: planTokenTiles(workingGrid.width, workingGrid.height, request.window, request.stride, patch),
+          working,
+          normalise,
+          workers: lanes.map((lane) => fastWorker((question) => ask(lane, question), lane.words)),
+          words: rule.wordClasses.length,
+          embedding,
+        });
+      }
+      return new WindowRows({
+        plan,
         working,
-        normalise: normaliserOf(pack),
-        workers: lanes.map((lane) => fastWorker((question) => ask(lane, question), lane.words)),
-        words: rule.wordClasses.length,
-        embedding,
+        normalise,
+        scorers: lanes.map((lane) => ({
+          words: lane.words,
+          async score(pixels, height, width, _, window) {
+            const record = features && window && (await features.record(windowNumber(plan, window)));
+            return ask(lane, { pixels, height, width, ...(record && { record }) });
+          },
+        })),
+        memoryBytes: request.memoryBytes,
       });
-    }
+    };
     const result = await segmentScene({
       scene,
       bands,
       workingGrid,
-      working,
-      normalise: normaliserOf(pack),
-      scorers,
-      ...(rows && { rows }),
+      rows: rowSource(),
       window: request.window,
       stride: request.stride,
       extent: request.extent === null ? null : region,

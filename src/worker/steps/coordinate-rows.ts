@@ -4,7 +4,7 @@ import type { FeatureReader } from '../features/feature-store.ts';
 import { throwIfCancelled } from '../report/problem.ts';
 import { selectWindows, type WindowPlan } from '../tile/plan.ts';
 import { GlobalScores, globalScoresOf } from './global-scores.ts';
-import type { RowSource } from './segment.ts';
+import type { RowSource, WorkingPart } from './row-source.ts';
 
 /** Blocks that are taken apart while others are compared. */
 const ahead = 8;
@@ -12,6 +12,8 @@ const ahead = 8;
 /** Mean scores of a stored scene by its coordinates: no encoder, no upsampler, no picture. */
 export class CoordinateRows implements RowSource {
   readonly words: number;
+  readonly rowsHeld: number;
+  readonly bytesAhead: number;
   readonly #features: FeatureReader;
   readonly #coordinates: CoordinateReader;
   readonly #plan: WindowPlan;
@@ -34,10 +36,14 @@ export class CoordinateRows implements RowSource {
     this.#lambda = lambda;
     this.#projector = new CoordinateProjector(coordinates.basis, embeddings);
     this.words = this.#projector.words;
+    const columnBytes = blockHeight * (coordinates.basis.rank + 1);
+    // Blocks at hand and those that come after them.
+    this.rowsHeld = Math.ceil((2 * columnBytes) / (4 * this.words));
+    this.bytesAhead = ahead * blockWidth * columnBytes;
   }
 
   async *read(
-    { column, width, first, end }: { column: number; width: number; first: number; end: number },
+    { column, width, first, end }: WorkingPart,
     means: Float32Array,
     valid: Uint8Array,
     signal?: AbortSignal,

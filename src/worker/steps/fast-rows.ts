@@ -5,8 +5,9 @@ import { MergedTokens } from '../tile/merged-tokens.ts';
 import { selectWindows, windowAt, windowNumber } from '../tile/plan.ts';
 import { type TokenTiles, tileOver, tokenTileAt } from '../tile/token-tiles.ts';
 import { GlobalScores } from './global-scores.ts';
-import type { RowSource, WorkingSource } from './segment.ts';
+import type { RowSource, WorkingPart } from './row-source.ts';
 import { type PreparedWindow, workInOrder } from './window-queue.ts';
+import type { WorkingSource } from './window-rows.ts';
 
 /** A window's tokens `[rows · columns, embedding]`, and its class token compared with the words: λ·cls·words `[words]`. */
 export interface FastWindow {
@@ -39,6 +40,7 @@ export interface FastRowsRequest {
 export class FastRows implements RowSource {
   readonly words: number;
   readonly rowsHeld: number;
+  readonly bytesAhead: number;
   readonly #request: FastRowsRequest;
 
   constructor(request: FastRowsRequest) {
@@ -46,12 +48,19 @@ export class FastRows implements RowSource {
     this.words = request.words;
     // A tile's rows of scores, and in the same measure the tokens beside them.
     const { patch, reach, plan, tile } = request.tiles;
+    const { length: lanes } = request.workers;
     const tokenRows = tile.height + 2 * reach + (2 * plan.rows.window) / patch;
     this.rowsHeld = tile.height * patch + Math.ceil((tokenRows * request.embedding) / patch / this.words);
+    const windowPixels = plan.columns.window * plan.rows.window;
+    const tilePixels = (tile.width + 2 * reach) * (tile.height + 2 * reach) * patch * patch;
+    this.bytesAhead = Math.max(
+      windowsAhead(lanes) * windowPixels * (3 * 4 + 1),
+      tilesAhead(lanes) * tilePixels * (3 * 4 + 1 + this.words * 4),
+    );
   }
 
   async *read(
-    { column, width, first, end }: { column: number; width: number; first: number; end: number },
+    { column, width, first, end }: WorkingPart,
     means: Float32Array,
     valid: Uint8Array,
     signal?: AbortSignal,
@@ -100,7 +109,7 @@ export class FastRows implements RowSource {
         windows,
         (window) => this.#prepare(window, signal),
         workers.map((worker) => (pixels: Float32Array, window: Window) => worker.encode(pixels, window)),
-        2 * workers.length + 1,
+        windowsAhead(workers.length),
         signal,
       );
       for await (const { window, answer } of encoded) {
@@ -139,7 +148,7 @@ export class FastRows implements RowSource {
           };
           return worker.label(tile, pixels);
         }),
-        workers.length + 1,
+        tilesAhead(workers.length),
         signal,
       );
       for await (const { window, answer, valid: measured } of labelled) {
@@ -178,6 +187,10 @@ export class FastRows implements RowSource {
     return { pixels: this.#request.normalise(pixels, valid), valid };
   }
 }
+
+/** Windows and tiles that are read, worked on or waiting for their turn. */
+const windowsAhead = (lanes: number): number => 2 * lanes + 1;
+const tilesAhead = (lanes: number): number => lanes + 1;
 
 function inPixels({ column, row, width, height }: Window, patch: number): Window {
   return { column: column * patch, row: row * patch, width: width * patch, height: height * patch };

@@ -19,12 +19,14 @@ import { openWorkingPixels } from '../prep/working-pixels.ts';
 import { scaleAffine } from '../raster/affine.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { Scene } from '../scene/scene.ts';
+import { planWindows } from '../tile/plan.ts';
 import { planTokenTiles } from '../tile/token-tiles.ts';
 import type { PredictedImage } from './evaluate.ts';
 import { FastRows } from './fast-rows.ts';
 import { FastScorer } from './fast-scorer.ts';
 import { type Modality, radarPreparationOf } from './radar-preparation.ts';
 import { segmentScene } from './segment.ts';
+import { WindowRows } from './window-rows.ts';
 
 export interface PredictorRequest {
   pack: string;
@@ -67,9 +69,8 @@ export async function openPredictor(request: PredictorRequest, signal?: AbortSig
   const rule = decisionRule([...classes], request.threshold, request.background);
   const words = classes.flatMap((entry) => entry.words);
   const embeddings = await embedWords(pack, words, request.templates, request.session.threads, signal);
-  const fast =
-    request.mode === 'fast' ? await FastScorer.open(pack, embeddings, request.scorer, request.session) : null;
-  const scorer = fast ? null : await PackScorer.open(pack, embeddings, request.scorer, request.session);
+  const Scorer = request.mode === 'fast' ? FastScorer : PackScorer;
+  const scorer = await Scorer.open(pack, embeddings, request.scorer, request.session);
   const folder = await mkdtemp(path.join(tmpdir(), 'landscribe-evaluate-'));
   /** A picture's pixels, of radar pictures those that the recipe makes. */
   async function look<Result>(
@@ -116,19 +117,22 @@ export async function openPredictor(request: PredictorRequest, signal?: AbortSig
           scene,
           bands,
           workingGrid: grid,
-          working,
-          normalise: toModel,
-          scorers: scorer ? [scorer] : [],
-          ...(fast && {
-            rows: new FastRows({
-              tiles: planTokenTiles(grid.width, grid.height, window, stride, vision.patch),
-              working,
-              normalise: toModel,
-              workers: [fast],
-              words: words.length,
-              embedding,
-            }),
-          }),
+          rows:
+            scorer instanceof FastScorer
+              ? new FastRows({
+                  tiles: planTokenTiles(grid.width, grid.height, window, stride, vision.patch),
+                  working,
+                  normalise: toModel,
+                  workers: [scorer],
+                  words: words.length,
+                  embedding,
+                })
+              : new WindowRows({
+                  plan: planWindows(grid.width, grid.height, window, stride),
+                  working,
+                  normalise: toModel,
+                  scorers: [scorer],
+                }),
           window,
           stride,
           extent: null,
@@ -162,8 +166,7 @@ export async function openPredictor(request: PredictorRequest, signal?: AbortSig
         return { width, height, pixels: interleaved };
       }),
     async close() {
-      await scorer?.close();
-      await fast?.close();
+      await scorer.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

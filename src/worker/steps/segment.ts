@@ -1,5 +1,3 @@
-import { setImmediate as yieldToEvents } from 'node:timers/promises';
-import { type AccumulatorStorage, accumulatorStorage, ScoreAccumulator } from '../classmap/accumulate.ts';
 import { type DecisionRule, RowDecider } from '../classmap/decide.ts';
 import { RowInterpolator } from '../classmap/interpolate.ts';
 import {
@@ -13,10 +11,10 @@ import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import type { Scene } from '../scene/scene.ts';
 import { type Panel, panelColumns, planPanels } from '../tile/panels.ts';
-import { planWindows, selectWindows, type WindowPlan, windowAt, windowStart } from '../tile/plan.ts';
+import { planWindows, selectWindows, type WindowPlan } from '../tile/plan.ts';
 import { samplePositions, workingRange } from '../tile/sampling.ts';
-import type { WindowScorer } from '../tile/window-scorer.ts';
 import type { Provenance } from './provenance.ts';
+import { type RowSource, usualMemoryBytes } from './row-source.ts';
 import {
   digestOf,
   findFinished,
@@ -26,31 +24,6 @@ import {
   rememberFinished,
   type SegmentOutputs,
 } from './segment-run.ts';
-import { type PreparedWindow, workInOrder } from './window-queue.ts';
-
-/** Pixels of a scene at its working resolution, in working pixel coordinates. */
-export interface WorkingSource {
-  /** Colours 0-255 `[3, height, width]` and validity `[height, width]`; each pixel depends on its position alone. */
-  read(window: Window, signal?: AbortSignal): Promise<{ pixels: Float32Array; valid: Uint8Array }>;
-}
-
-/** Rows of mean scores, from top to bottom. */
-export interface RowSource {
-  /** Number of query words. */
-  readonly words: number;
-  /** Rows of scores that it holds at once, in the measure of `[words, width]` floats; default: a window's. */
-  readonly rowsHeld?: number;
-  /**
-   * Working rows `first` to `end` of `width` working columns from `column` on, one after the other into `means`
-   * `[words, width]` and `valid` `[width]`, which the caller uses up before it asks for the next.
-   */
-  read(
-    part: { column: number; width: number; first: number; end: number },
-    means: Float32Array,
-    valid: Uint8Array,
-    signal?: AbortSignal,
-  ): AsyncIterable<number>;
-}
 
 export interface SegmentSceneRequest {
   scene: Pick<Scene, 'header' | 'read'>;
@@ -58,13 +31,7 @@ export interface SegmentSceneRequest {
   bands: readonly number[];
   /** Size of the working grid, pixels, and scene pixels per working pixel. */
   workingGrid: { width: number; height: number; scale: number };
-  working: WorkingSource;
-  /** Colours 0-255 to what the model takes; may work in place. Invalid pixels become the mean. */
-  normalise(pixels: Float32Array, valid: Uint8Array): Float32Array;
-  /** One per lane; all score alike. */
-  scorers: readonly WindowScorer[];
-  /** Mean scores that are known without windows; takes the scorers' place. */
-  rows?: RowSource;
+  rows: RowSource;
   /** Working pixels; 0: the whole scene as one window. */
   window: number;
   stride: number;
@@ -118,7 +85,6 @@ interface PanelWork {
   firstRow: number;
   columns: { start: number; end: number };
   rows: { start: number; end: number };
-  selection: ReturnType<typeof selectWindows>;
   windows: number;
 }
 
@@ -138,15 +104,7 @@ function planPanelWork(
     height: rows.end - rows.start,
   });
   const windows = (selection.endColumn - selection.firstColumn) * (selection.endRow - selection.firstRow);
-  return { panel, firstRow, columns, rows, selection, windows };
-}
-
-function* windowsOf(plan: WindowPlan, { selection }: PanelWork): Generator<Window> {
-  for (let row = selection.firstRow; row < selection.endRow; row++) {
-    for (let column = selection.firstColumn; column < selection.endColumn; column++) {
-      yield windowAt(plan, column, row);
-    }
-  }
+  return { panel, firstRow, columns, rows, windows };
 }
 
 /** The region's own grid: the scene's, with its origin moved. */
@@ -168,12 +126,12 @@ function regionGrid({ transform, crs }: Grid, region: Window): Grid {
 }
 
 /**
- * Segments a scene into a class map and a confidence raster on the scene's pixels: reads and normalises windows ahead,
- * scores them on the lanes, stitches and decides rows, writes finished strips.
+ * Segments a scene into a class map and a confidence raster on the scene's pixels: takes rows of mean scores, brings
+ * them to the scene's pixels, decides them and writes finished strips.
  *
- * The pixels depend on the scene, the window grid, the scorer and the rule alone: not on the extent, strips, panels,
- * lanes or interruptions. Without interruption by another panel layout the files' bytes do not either.
- * Memory: sums of one panel, the windows in flight and one strip.
+ * The pixels depend on the scene, the window grid, the scores and the rule alone: not on the extent, strips, panels or
+ * interruptions. Without interruption by another panel layout the files' bytes do not either.
+ * Memory: what the rows' source holds for one panel, and two strips.
  * Throws `Cancelled` when the signal fires (finished strips are kept and the same request continues) and `Problem`.
  */
 export async function segmentScene(request: SegmentSceneRequest): Promise<SegmentSceneResult> {
@@ -193,12 +151,11 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
       'Check --extent against landscribe info.',
     );
   }
-  for (const scorer of request.rows ? [request.rows] : request.scorers) {
-    if (scorer.words !== words) throw new RangeError(`a scorer has ${scorer.words} words, the rule ${words}`);
-  }
+  if (request.rows.words !== words)
+    throw new RangeError(`scores are of ${request.rows.words} words, the rule has ${words}`);
   const plan = planWindows(workingGrid.width, workingGrid.height, request.window, request.stride);
   const tileSize = request.tileSize ?? 256;
-  const memory = planMemory(request, plan, words, tileSize);
+  const affordable = affordableColumns(request, tileSize);
   const sampleType = classes.length <= 255 ? 'uint8' : 'uint16';
   const digest = digestOf({
     format: 1,
@@ -230,7 +187,7 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
   if (finished !== null) {
     return {
       grid: outputGrid,
-      windows: allWindows(memory.panelColumns),
+      windows: allWindows(affordable),
       classPixels: finished.classPixels,
       resumed: true,
       provenance: finished.provenance,
@@ -242,7 +199,7 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
     { width: region.width, height: region.height, tileSize, bigTiff: 'auto', level: 6 },
     sampleType,
     digest,
-    { stripRows, panelColumns: memory.panelColumns, provenance: request.provenance },
+    { stripRows, panelColumns: affordable, provenance: request.provenance },
     request.resume,
   );
   const resumed = run.stripCounts.length > 0;
@@ -267,7 +224,6 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
           index === 0 ? (stripsDone % stripsPerPanel) * run.state.stripRows : 0,
         ),
       );
-    // With rows at hand windows are not worked on, but a row of theirs is passed all the same.
     let done = total - works.reduce((sum, { windows }) => sum + windows, 0);
     const onWindows = (count: number): void => {
       done += count;
@@ -278,9 +234,9 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
       stripsDone++;
       for (const [id, pixels] of counts) classPixels[id] = classPixels[id]! + pixels;
     };
-    const buffers = panelBuffers(plan, words, region, run, works, request.rows !== undefined);
+    const buffers = panelBuffers(region, run, works);
     for (const work of works) {
-      await segmentPanel(request, plan, region, run, work, buffers, memory.windowsAhead, onWindows, onStrip);
+      await segmentPanel(request, plan, region, run, work, buffers, onWindows, onStrip);
     }
     throwIfCancelled(signal);
     const context: MapContext = {
@@ -308,62 +264,36 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
   }
 }
 
-/** Columns of a panel and windows in flight that keep within the memory given. */
-function planMemory(
-  request: SegmentSceneRequest,
-  plan: WindowPlan,
-  words: number,
-  tileSize: number,
-): { panelColumns: number; windowsAhead: number } {
-  const bytes = request.memoryBytes ?? 512 * 1024 * 1024;
-  const windowPixels = plan.columns.window * plan.rows.window;
-  const windowBytes = windowPixels * (words * 4 + 3 * 4 + 1);
-  const lanes = request.scorers.length;
-  // A quarter for windows in flight, but never fewer than the lanes need; the rest for the sums.
-  const windowsAhead = Math.max(lanes, Math.min(2 * lanes + 1, Math.floor(bytes / 4 / windowBytes)));
-  const left = bytes - windowsAhead * windowBytes;
-  const affordable = panelColumns(
-    left,
-    words,
-    request.rows?.rowsHeld ?? plan.rows.window,
-    request.workingGrid.scale,
-  );
-  if (left <= 0 || affordable < Math.min(tileSize, request.scene.header.grid.width)) {
-    const needed = windowsAhead * windowBytes + tileSize * plan.rows.window * (words * 4 + 1);
+/** Columns of a panel that keep within the memory given. */
+function affordableColumns(request: SegmentSceneRequest, tileSize: number): number {
+  const { words, rowsHeld, bytesAhead } = request.rows;
+  const bytes = request.memoryBytes ?? usualMemoryBytes;
+  const affordable = panelColumns(bytes - bytesAhead, words, rowsHeld, request.workingGrid.scale);
+  if (affordable < Math.min(tileSize, request.scene.header.grid.width)) {
+    const needed = bytesAhead + tileSize * rowsHeld * (words * 4 + 1);
     throw new Problem(
       'segment/memory',
-      `${words} words with windows of ${plan.columns.window} × ${plan.rows.window} pixels on ${lanes} lanes need about ${Math.ceil(needed / 1e6)} MB for stitching; ${Math.floor(bytes / 1e6)} MB are allowed.`,
+      `${words} words with windows of ${request.window} pixels need about ${Math.ceil(needed / 1e6)} MB for stitching; ${Math.floor(bytes / 1e6)} MB are allowed.`,
       'Raise --memory, or lower --threads, the window or the number of words.',
     );
   }
-  return { panelColumns: Math.min(affordable, request.panelColumns ?? 8192), windowsAhead };
+  return Math.min(affordable, request.panelColumns ?? 8192);
 }
 
-/** What panels use one after the other: one panel's garbage beside the next one's sums would take twice the memory. */
+/** Two strips that panels use one after the other: one panel's garbage beside the next one's would be twice the memory. */
 interface PanelBuffers {
-  /** Null where rows come from elsewhere. */
-  sums: AccumulatorStorage | null;
   filling: StripRows;
   spare: StripRows;
 }
 
-function panelBuffers(
-  plan: WindowPlan,
-  words: number,
-  region: Window,
-  run: OpenedRun,
-  works: readonly PanelWork[],
-  known: boolean,
-): PanelBuffers {
-  const widest = Math.max(0, ...works.map(({ columns }) => columns.end - columns.start));
+function panelBuffers(region: Window, run: OpenedRun, works: readonly PanelWork[]): PanelBuffers {
   const pixels =
     Math.min(run.state.stripRows, region.height) * Math.max(0, ...works.map(({ panel }) => panel.width));
   const rows = (): StripRows => ({
     classes: run.classMap.layout.sampleType === 'uint16' ? new Uint16Array(pixels) : new Uint8Array(pixels),
     confidence: new Uint8Array(pixels),
   });
-  const sums = known ? null : accumulatorStorage(plan, words, widest);
-  return { sums, filling: rows(), spare: rows() };
+  return { filling: rows(), spare: rows() };
 }
 
 async function segmentPanel(
@@ -373,7 +303,6 @@ async function segmentPanel(
   run: OpenedRun,
   work: PanelWork,
   buffers: PanelBuffers,
-  windowsAhead: number,
   onWindows: (count: number) => void,
   onStrip: (counts: [number, number][]) => void,
 ): Promise<void> {
@@ -382,8 +311,6 @@ async function segmentPanel(
   const { panel, columns, rows } = work;
   const words = rule.wordClasses.length;
   const inputWidth = columns.end - columns.start;
-  const sums =
-    buffers.sums && new ScoreAccumulator(plan, words, columns.start, inputWidth, rows.start, buffers.sums);
   const inputMeans = new Float32Array(words * inputWidth);
   const inputValid = new Uint8Array(inputWidth);
   const native = scale === 1;
@@ -424,64 +351,18 @@ async function segmentPanel(
     }
   };
 
-  /** Turns rows that are complete into output rows. */
-  const drain = async (until: number): Promise<void> => {
-    while (sums !== null && sums.row < until) {
-      const { row } = sums;
-      if (interpolator !== null && (line === lines.index.length || row < lines.index[line]!)) {
-        sums.drop();
-        continue;
-      }
-      sums.take(inputMeans, inputValid);
-      await use(row);
-    }
+  let passed = 0;
+  const advance = (share: number): void => {
+    const until = Math.round(share * work.windows);
+    if (until <= passed) return;
+    onWindows(until - passed);
+    passed = until;
   };
-
-  const passRows = async (source: RowSource): Promise<void> => {
-    const part = { column: columns.start, width: inputWidth, first: rows.start, end: rows.end };
-    let passed = 0;
-    for await (const row of source.read(part, inputMeans, inputValid, signal)) {
-      await use(row);
-      const until = Math.round(((row + 1 - rows.start) / (rows.end - rows.start)) * work.windows);
-      if (until > passed) onWindows(until - passed);
-      passed = until;
-    }
-  };
-
-  const prepare = async (window: Window): Promise<PreparedWindow> => {
-    const { pixels, valid } = await request.working.read(window, signal);
-    return { pixels: request.normalise(pixels, valid), valid };
-  };
-  const workers = request.scorers.map(
-    (scorer) => (pixels: Float32Array, window: Window) =>
-      scorer.score(pixels, window.height, window.width, signal, window),
-  );
-  const perRow = work.selection.endColumn - work.selection.firstColumn;
-  let windowRow = work.selection.firstRow;
-  let inRow = 0;
+  const part = { column: columns.start, width: inputWidth, first: rows.start, end: rows.end };
   try {
-    if (request.rows) await passRows(request.rows);
-    for await (const { window, answer: scores, valid } of workInOrder(
-      request.rows ? [] : windowsOf(plan, work),
-      prepare,
-      workers,
-      windowsAhead,
-      signal,
-    )) {
-      if (scores !== null) {
-        if (scores.length !== words * window.width * window.height) {
-          throw new RangeError(`a scorer returned ${scores.length} values for ${words} words`);
-        }
-        sums?.add(window, scores, valid);
-      }
-      onWindows(1);
-      if (++inRow < perRow) continue;
-      inRow = 0;
-      windowRow++;
-      const until = windowRow < work.selection.endRow ? windowStart(plan.rows, windowRow) : rows.end;
-      await drain(Math.min(until, rows.end));
-      // Cancel and messages of other threads come in as events.
-      await yieldToEvents();
+    for await (const row of request.rows.read(part, inputMeans, inputValid, signal, advance)) {
+      await use(row);
+      advance((row + 1 - rows.start) / (rows.end - rows.start));
     }
   } finally {
     // Writers stay open until the last strip is done, whatever happened.

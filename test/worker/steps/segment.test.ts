@@ -13,7 +13,14 @@ import {
   segmentScene,
 } from '../../../src/worker/steps/segment.ts';
 import { planWindows, windowAt } from '../../../src/worker/tile/plan.ts';
-import { fakeScorer, isValid, type SyntheticSettings, syntheticRequest } from './synthetic-run.ts';
+import {
+  fakeScorer,
+  isValid,
+  type SyntheticSettings,
+  syntheticRequest,
+  windowRows,
+  workingPixels,
+} from './synthetic-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'landscribe-segment-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -78,16 +85,17 @@ async function byTheBook(
   const { width, height, scale } = workingGrid;
   const words = rule.wordClasses.length;
   const plan = planWindows(width, height, request.window, request.stride);
+  const { working, normalise } = workingPixels({ ...scene.header.grid, scale });
   const sums = new Float32Array(words * width * height);
   const counts = new Float32Array(width * height);
   const valid = new Uint8Array(width * height);
   for (let row = 0; row < plan.rows.count; row++) {
     for (let column = 0; column < plan.columns.count; column++) {
       const window = windowAt(plan, column, row);
-      const read = await request.working.read(window);
+      const read = await working.read(window);
       const plane = window.width * window.height;
       const scores = await fakeScorer(words).score(
-        request.normalise(read.pixels, read.valid),
+        normalise(read.pixels, read.valid),
         window.height,
         window.width,
       );
@@ -202,7 +210,13 @@ describe('segmentScene', () => {
       ] as const) {
         const other = await segment(
           { scale },
-          { stripRows, scorers: Array.from({ length: lanes }, () => fakeScorer(6, jitter)) },
+          {
+            stripRows,
+            rows: windowRows(
+              { ...settings, scale },
+              Array.from({ length: lanes }, () => fakeScorer(6, jitter)),
+            ),
+          },
         );
         expect(sameFiles(first, other), `scale ${scale}, strips of ${stripRows}, ${lanes} lanes`).toBe(true);
       }
@@ -290,11 +304,14 @@ describe('segmentScene', () => {
                 panelColumns,
                 signal: controller.signal,
                 // Another number of lanes does not make another run, …
-                scorers: Array.from({ length: lanes }, () =>
-                  fakeScorer(6, async () => {
-                    if (++windows >= stop) controller.abort();
-                    await sleep(0);
-                  }),
+                rows: windowRows(
+                  settings,
+                  Array.from({ length: lanes }, () =>
+                    fakeScorer(6, async () => {
+                      if (++windows >= stop) controller.abort();
+                      await sleep(0);
+                    }),
+                  ),
                 ),
                 report: ({ phase, done, total, unit }: Progress) => {
                   expect([phase, unit]).toEqual(['segmenting', 'windows']);
@@ -365,14 +382,14 @@ describe('segmentScene', () => {
   it('leaves nothing behind where nothing was finished', async () => {
     const folder = newFolder();
     const failing = syntheticRequest(folder, settings, {
-      scorers: [
+      rows: windowRows(settings, [
         {
           words: 6,
           score: async () => {
             throw new Error('broken session');
           },
         },
-      ],
+      ]),
     });
     await expect(segmentScene(failing)).rejects.toThrow('broken session');
     expect(readdirSync(folder)).toEqual([]);
@@ -386,17 +403,17 @@ describe('segmentScene', () => {
       partFolder: folder,
     };
     const first = await segmentScene(syntheticRequest(folder, settings, { outputs }));
-    const never: SegmentSceneRequest['scorers'] = [
+    const never = windowRows(settings, [
       {
         words: 6,
         score: async () => {
           throw new Error('scored again');
         },
       },
-    ];
-    const again = await segmentScene(syntheticRequest(folder, settings, { outputs, scorers: never }));
+    ]);
+    const again = await segmentScene(syntheticRequest(folder, settings, { outputs, rows: never }));
     expect(again).toEqual({ ...first, resumed: true });
-    const changed = syntheticRequest(folder, settings, { outputs, scorers: never, identity: {} });
+    const changed = syntheticRequest(folder, settings, { outputs, rows: never, identity: {} });
     await expect(segmentScene(changed)).rejects.toThrow('scored again');
   });
 

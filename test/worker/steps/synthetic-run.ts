@@ -2,6 +2,8 @@ import { parseClasses } from '../../../src/worker/classmap/classes.ts';
 import { decisionRule } from '../../../src/worker/classmap/decide.ts';
 import type { Window } from '../../../src/worker/raster/grid.ts';
 import type { SegmentSceneRequest } from '../../../src/worker/steps/segment.ts';
+import { WindowRows } from '../../../src/worker/steps/window-rows.ts';
+import { planWindows } from '../../../src/worker/tile/plan.ts';
 import type { WindowScorer } from '../../../src/worker/tile/window-scorer.ts';
 
 /** A number 0-1 that depends on the position alone. */
@@ -67,13 +69,57 @@ export function fakeScorer(words: number, delay: () => Promise<unknown> = async 
   };
 }
 
-export interface SyntheticSettings {
+/** Scene pixels, and how many of them go into a working pixel. */
+export interface SyntheticSize {
   width: number;
   height: number;
   scale: number;
+}
+
+export interface SyntheticSettings extends SyntheticSize {
   classes: string;
   threshold: number;
   background: string | null;
+}
+
+/** Working pixels of the synthetic scene, and what the scorers get of them. */
+export function workingPixels({ width, height, scale }: SyntheticSize) {
+  return {
+    working: {
+      async read(window: Window) {
+        const plane = window.width * window.height;
+        const pixels = new Float32Array(3 * plane);
+        const valid = new Uint8Array(plane);
+        for (let at = 0; at < plane; at++) {
+          const column = window.column + (at % window.width);
+          const row = window.row + Math.floor(at / window.width);
+          valid[at] = workingValid(column, row, scale, width, height) ? 1 : 0;
+          for (let channel = 0; channel < 3; channel++) {
+            pixels[channel * plane + at] = workingColour(channel, column, row);
+          }
+        }
+        return { pixels, valid };
+      },
+    },
+    normalise(pixels: Float32Array, valid: Uint8Array) {
+      const plane = valid.length;
+      for (let at = 0; at < pixels.length; at++) {
+        pixels[at] = valid[at % plane] === 0 ? 0 : (pixels[at]! - 120) / 60;
+      }
+      return pixels;
+    },
+  };
+}
+
+/** Rows of the synthetic scene's scores, from windows of 40 pixels every 20 unless told otherwise. */
+export function windowRows(
+  size: SyntheticSize,
+  scorers: readonly WindowScorer[],
+  { window = 40, stride = 20, memoryBytes }: Partial<SegmentSceneRequest> = {},
+): WindowRows {
+  const { width, height, scale } = size;
+  const plan = planWindows(Math.ceil(width / scale), Math.ceil(height / scale), window, stride);
+  return new WindowRows({ plan, ...workingPixels(size), scorers, memoryBytes });
 }
 
 /** A whole request over a synthetic scene, for a folder of outputs; overrides as they please. */
@@ -109,30 +155,7 @@ export function syntheticRequest(
     },
     bands: [0, 1, 2],
     workingGrid: working,
-    working: {
-      async read(window) {
-        const plane = window.width * window.height;
-        const pixels = new Float32Array(3 * plane);
-        const valid = new Uint8Array(plane);
-        for (let at = 0; at < plane; at++) {
-          const column = window.column + (at % window.width);
-          const row = window.row + Math.floor(at / window.width);
-          valid[at] = workingValid(column, row, scale, width, height) ? 1 : 0;
-          for (let channel = 0; channel < 3; channel++) {
-            pixels[channel * plane + at] = workingColour(channel, column, row);
-          }
-        }
-        return { pixels, valid };
-      },
-    },
-    normalise(pixels, valid) {
-      const plane = valid.length;
-      for (let at = 0; at < pixels.length; at++) {
-        pixels[at] = valid[at % plane] === 0 ? 0 : (pixels[at]! - 120) / 60;
-      }
-      return pixels;
-    },
-    scorers: [fakeScorer(rule.wordClasses.length)],
+    rows: overrides.rows ?? windowRows(settings, [fakeScorer(rule.wordClasses.length)], overrides),
     window: 40,
     stride: 20,
     extent: null,
