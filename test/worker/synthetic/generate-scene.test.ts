@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { demoSeed } from '../../../src/worker/steps/demo.ts';
 import { classOfKind, syntheticClasses, syntheticKinds } from '../../../src/worker/synthetic/classes.ts';
 import { generateScene, type SyntheticScene } from '../../../src/worker/synthetic/generate-scene.ts';
-import { randomStyle } from '../../../src/worker/synthetic/style.ts';
+import { randomStyle, randomVariety } from '../../../src/worker/synthetic/style.ts';
 
 const digest = (scene: SyntheticScene): string =>
   createHash('sha256').update(scene.pixels).update(scene.classes).update(scene.kinds).digest('hex');
@@ -50,6 +50,28 @@ describe('synthetic scenes', () => {
       ),
       { seed: 11, numRuns: 25 },
     );
+  });
+
+  it('grow bushes on waste ground where variety asks for it', () => {
+    const woods = (overgrown: number): number => {
+      let share = 0;
+      for (const seed of [3, 4, 5, 6]) {
+        const style = {
+          ...randomStyle(seed),
+          climate: 'temperate' as const,
+          season: 'winter' as const,
+          residential: 0,
+          industrial: 0.8,
+          forest: 0,
+          variety: { ...randomVariety(seed), overgrown },
+        };
+        const scene = generateScene({ seed, width: 160, height: 160, resolution: 1.5, style });
+        expect(scene.classes.every((id, i) => id > 0 && id === classOfKind[scene.kinds[i]!])).toBe(true);
+        share += shares(scene)[3]! / 4;
+      }
+      return share;
+    };
+    expect(woods(1) / woods(0)).toBeGreaterThan(1.5);
   });
 
   it('look like their classes: water is darker than sand, trees are darker than grass, roofs stand out', () => {
