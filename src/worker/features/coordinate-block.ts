@@ -140,7 +140,7 @@ function pack(rest: Uint16Array, bits: number, body: Uint8Array, at: number): nu
 }
 
 /** Reads numbers of so many bits from `at` on; returns where they end, -1 where there are not so many. */
-function unpack(body: Uint8Array, at: number, bits: number, rest: Uint16Array): number {
+function unpack(body: Buffer, at: number, bits: number, rest: Uint16Array): number {
   const count = rest.length;
   if (bits === 8 || bits === 16) {
     const end = at + (bits / 8) * count;
@@ -151,20 +151,17 @@ function unpack(body: Uint8Array, at: number, bits: number, rest: Uint16Array): 
   }
   if (bits !== 2 && bits !== 4) return -1;
   const most = (1 << bits) - 1;
-  const shift = bits === 2 ? 2 : 1;
-  const within = bits === 2 ? 3 : 1;
-  let beyond = at + Math.ceil((count * bits) / 8);
+  const inByte = 8 / bits;
+  const codes = Math.ceil(count / inByte);
+  let beyond = at + codes;
   if (beyond > body.length) return -1;
-  for (let i = 0; i < count; ) {
-    let byte = body[at + (i >> shift)]!;
-    const end = Math.min(count, i + within + 1);
-    if (byte === 0) {
-      // As most are.
-      rest.fill(0, i, end);
-      i = end;
-      continue;
-    }
-    for (; i < end; i++, byte >>= bits) {
+  rest.fill(0);
+  for (let j = 0; j < codes; j++) {
+    let byte = body[at + j]!;
+    // As most are.
+    if (byte === 0) continue;
+    const end = Math.min(count, (j + 1) * inByte);
+    for (let i = j * inByte; i < end; i++, byte >>= bits) {
       const code = byte & most;
       rest[i] = code === most ? most + body[beyond++]! : code;
     }
@@ -226,7 +223,7 @@ function unfoldPlain(
     const from = row * width;
     for (let x = 0; x < width; x++) {
       const folded = plain[from + x]!;
-      if (folded !== 0) levels[start + x] = (folded >>> 1) ^ -(folded & 1);
+      if (folded !== 0) levels[start + x] = unfolded(folded);
     }
   }
 }
@@ -242,18 +239,35 @@ function putTogether(
   for (let row = 0; row < height; row++) {
     const start = (row * rank + k) * width;
     const above = start - rank * width;
-    let left = row > 0 ? levels[above]! : 0;
+    const from = row * width;
+    if (row === 0) {
+      let left = 0;
+      for (let x = 0; x < width; x++) {
+        left += unfolded(rest[x]!);
+        levels[start + x] = left;
+      }
+      continue;
+    }
+    let left = levels[above]!;
     let corner = left;
     for (let x = 0; x < width; x++) {
-      const up = row > 0 ? levels[above + x]! : left;
-      if (x === 0 || row === 0) corner = up;
-      const folded = rest[row * width + x]!;
-      const difference = (folded >>> 1) ^ -(folded & 1);
-      left = ((predict(left, up, corner) + difference) << 16) >> 16;
+      const up = levels[above + x]!;
+      // The middle one of left, up and their plane, without branches: which one it is cannot be foreseen.
+      const apart = left - up;
+      const below = apart & (apart >> 31);
+      const least = up + below;
+      const beyond = least - (left + up - corner);
+      const plane = least - (beyond & (beyond >> 31));
+      const over = left - below - plane;
+      left = ((plane + (over & (over >> 31)) + unfolded(rest[from + x]!)) << 16) >> 16;
       levels[start + x] = left;
       corner = up;
     }
   }
+}
+
+function unfolded(folded: number): number {
+  return (folded >>> 1) ^ -(folded & 1);
 }
 
 function predict(left: number, up: number, corner: number): number {
