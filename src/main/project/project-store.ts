@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync, statSync } from 'node:fs';
-import { cp, mkdir, open as openFile, readdir, rename, rm } from 'node:fs/promises';
+import { open as openFile, rename } from 'node:fs/promises';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import * as z from 'zod';
 import { Problem } from '../../worker/report/problem.ts';
 import { fingerprintFile } from '../../worker/scene/fingerprint.ts';
@@ -27,7 +27,7 @@ import { History, type Recorder, type Step } from './history.ts';
 import { JobTable } from './job-table.ts';
 import { LayerEdits } from './layer-edits.ts';
 import { LayerReader } from './layer-reader.ts';
-import { backUp, copyDatabase, migrate, projectVersion } from './migrate.ts';
+import { backUp, migrate, projectVersion } from './migrate.ts';
 import {
   type Access,
   inspectProject,
@@ -38,66 +38,27 @@ import {
   takeLock,
 } from './open-database.ts';
 import type { ProjectLock } from './project-lock.ts';
+import {
+  type Json,
+  json,
+  layerRow,
+  type ProjectLayer,
+  type ProjectRun,
+  type ProjectScene,
+  type ProjectView,
+  type Prompt,
+  promptRow,
+  type RasterKind,
+  rasterRow,
+  runRow,
+  sceneRow,
+  settingRow,
+  viewRow,
+} from './project-records.ts';
 import { checkProjectName, newestVersion, rasterFolder } from './project-schema.ts';
+import { saveProjectAs } from './save-project-as.ts';
 import { sqliteProblem } from './sqlite-problem.ts';
 import { dropLayer, removeDropped, removeUnfinished } from './unfinished-layers.ts';
-
-const json = z.record(z.string(), z.json());
-export type Json = z.infer<typeof json>;
-
-export interface ProjectScene {
-  id: number;
-  name: string;
-  /** Absolute. */
-  path: string;
-  fingerprint: string;
-  bytes: number;
-  /** Bands, stretch, opacity, …: whatever the screen keeps. */
-  display: Json;
-}
-
-/** A row of the prompts: a class to look for. */
-export interface Prompt {
-  name: string;
-  words: string[];
-  /** `#rrggbb`. */
-  colour: string;
-  /** Own threshold; null: the run's. */
-  threshold: number | null;
-}
-
-export interface ProjectView {
-  id: number;
-  name: string;
-  kind: 'map' | 'bookmark';
-  state: Json;
-}
-
-/** A finished run with what it left. */
-export interface ProjectRun {
-  id: number;
-  sceneId: number | null;
-  /** Table of its polygons. */
-  layer: string | null;
-  request: Json;
-  summary: Json;
-  created: string;
-  rasters: { id: number; kind: RasterKind; path: string; bytes: number }[];
-}
-
-export type RasterKind = 'class-map' | 'confidence' | 'overviews' | 'difference';
-
-export interface ProjectLayer {
-  table: string;
-  identifier: string;
-  srsId: number | null;
-  /** Null where the file does not say. */
-  features: number | null;
-  /** min x, min y, max x, max y; null for an empty layer. */
-  extent: [number, number, number, number] | null;
-  /** Of its polygons, ISO 8601; changes with every edit. */
-  lastChange: string;
-}
 
 /** A layer being filled: batches, then `finish`. What is not finished is removed, at the latest when the project opens. */
 export interface LayerFiller {
@@ -566,63 +527,7 @@ export class ProjectStore {
    * it lies. Unfinished jobs stay with the original. This project stays open.
    */
   async saveAs(file: string, options: { overwrite?: boolean } = {}): Promise<void> {
-    const target = path.resolve(file);
-    checkProjectName(target);
-    if (target === this.path)
-      throw new Problem(
-        'project/same-file',
-        `${target}: is the open project itself.`,
-        'Choose another name.',
-      );
-    await refuseTarget(target, options.overwrite ?? false);
-    const taken = takeLock(target);
-    if (!taken.lock) {
-      const reason = taken.access.mode === 'read' ? taken.access.reason : '';
-      throw new Problem(
-        'project/in-use',
-        `${target}: cannot be written. ${reason}`.trim(),
-        'Choose another name.',
-      );
-    }
-    const [oldFolder, newFolder] = [this.rasters, rasterFolder(target)];
-    try {
-      await copyRasters(oldFolder, newFolder);
-      await copyDatabase(this.#database, target, (temporary) => {
-        const copy = new Database(temporary);
-        try {
-          copy.pragma('journal_mode = DELETE');
-          registerSpatialFunctions(copy);
-          copy.transaction(() => {
-            const move = (stored: string) => {
-              const file = fromStored(this.path, stored);
-              const inside = path.relative(oldFolder, file);
-              const isInside = inside !== '' && !inside.startsWith('..') && !path.isAbsolute(inside);
-              return toStored(target, isInside ? path.join(newFolder, inside) : file);
-            };
-            for (const table of ['landscribe_scenes', 'landscribe_rasters']) {
-              const update = copy.prepare(`UPDATE ${table} SET path = ? WHERE id = ?`);
-              const rows = copy.prepare(`SELECT id, path FROM ${table}`).all() as {
-                id: number;
-                path: string;
-              }[];
-              for (const row of rows) update.run(move(row.path), row.id);
-            }
-            copy.prepare("DELETE FROM landscribe_jobs WHERE state <> 'done'").run();
-            // Recorded rows hold links as seen from the old folder.
-            copy.prepare('DELETE FROM landscribe_history').run();
-            copy.prepare('DELETE FROM landscribe_history_rows').run();
-            removeUnfinished(copy);
-            removeDropped(copy);
-          })();
-        } finally {
-          copy.close();
-        }
-      });
-    } catch (error) {
-      throw sqliteProblem(error, target);
-    } finally {
-      taken.lock.release();
-    }
+    await saveProjectAs(this.path, this.#database, file, options.overwrite ?? false);
   }
 
   /** Leaves one file without journal, which may be copied and read anywhere. */
@@ -714,69 +619,10 @@ function writing(target: string): Reading {
   return { database, close: () => database.close() };
 }
 
-const key = z.int();
-const jsonText = z.string().transform((text) => json.parse(JSON.parse(text)));
-const settingRow = z.object({ key: z.string(), value: jsonText });
-const sceneRow = z.object({
-  id: key,
-  name: z.string(),
-  path: z.string(),
-  fingerprint: z.string(),
-  bytes: z.number(),
-  display: jsonText,
-});
-const promptRow = z.object({
-  name: z.string(),
-  words: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
-  colour: z.string(),
-  threshold: z.number().nullable(),
-});
-const viewRow = z.object({ id: key, name: z.string(), kind: z.enum(['map', 'bookmark']), state: jsonText });
-const runRow = z.object({
-  id: key,
-  scene_id: key.nullable(),
-  table_name: z.string().nullable(),
-  request: jsonText,
-  summary: jsonText,
-  created: z.string(),
-});
-const rasterRow = z.object({
-  id: key,
-  run_id: key.nullable(),
-  kind: z.enum(['class-map', 'confidence', 'overviews', 'difference']),
-  path: z.string(),
-  bytes: z.number(),
-});
-const layerRow = z.object({
-  table_name: z.string(),
-  identifier: z.string().nullable(),
-  srs_id: z.number().nullable(),
-  feature_count: z.number().nullable(),
-  min_x: z.number().nullable(),
-  min_y: z.number().nullable(),
-  max_x: z.number().nullable(),
-  max_y: z.number().nullable(),
-  last_change: z.string(),
-});
-
 function noSuch(what: string, id: number): Problem {
   return new Problem(
     'project/no-such-row',
     `There is no ${what} ${id} in this project.`,
     'Reload the project.',
   );
-}
-
-/** Everything in the folder but runs under way. */
-async function copyRasters(from: string, to: string): Promise<void> {
-  const entries = await readdir(from).catch(() => []);
-  if (entries.length === 0) return;
-  await mkdir(to, { recursive: true });
-  for (const entry of entries) {
-    if (entry.endsWith('.landscribe-partial')) continue;
-    const target = path.join(to, entry);
-    await cp(path.join(from, entry), `${target}.tmp`, { recursive: true });
-    await rm(target, { recursive: true, force: true });
-    await rename(`${target}.tmp`, target);
-  }
 }
