@@ -58,7 +58,7 @@ export function parseAnnotation(text: string, file: string): Annotation {
   const swaths = root.all('imageAnnotation/processingInformation/swathProcParamsList/swathProcParams');
   const looks = swaths.map(
     (swath) =>
-      swath.number('rangeProcessing/numberOfLooks') * swath.number('azimuthProcessing/numberOfLooks'),
+      swath.positive('rangeProcessing/numberOfLooks') * swath.positive('azimuthProcessing/numberOfLooks'),
   );
   return {
     mission: header.need('missionId').text,
@@ -70,8 +70,8 @@ export function parseAnnotation(text: string, file: string): Annotation {
     pass: root.find('generalAnnotation/productInformation/pass')?.text ?? '',
     width: side('numberOfSamples'),
     height: side('numberOfLines'),
-    rangeSpacing: image.number('rangePixelSpacing'),
-    azimuthSpacing: image.number('azimuthPixelSpacing'),
+    rangeSpacing: image.positive('rangePixelSpacing'),
+    azimuthSpacing: image.positive('azimuthPixelSpacing'),
     looks: looks.length === 0 ? 1 : looks.reduce((sum, value) => sum + value, 0) / looks.length,
     noiseRemoved:
       root.find('imageAnnotation/processingInformation/thermalNoiseCorrectionPerformed')?.text === 'true',
@@ -84,8 +84,8 @@ function gridPoint(point: Element): GeolocationPoint {
   return {
     line: point.number('line'),
     pixel: point.number('pixel'),
-    longitude: point.number('longitude'),
-    latitude: point.number('latitude'),
+    longitude: point.within('longitude', 180),
+    latitude: point.within('latitude', 90),
     height: point.number('height'),
     time: point.seconds('azimuthTime'),
     slantRangeTime: point.number('slantRangeTime'),
@@ -114,7 +114,7 @@ export function groundPoints(grid: readonly GeolocationPoint[]): GroundControlPo
 
 /** A product's corners as its manifest gives them, and how well the annotation's orbit and ranges explain them. */
 export interface FootprintCheck {
-  /** Largest distance between a corner computed and given, metres. */
+  /** Largest distance between a corner computed and given, metres; infinite where orbit and ranges contradict each other. */
   worst: number;
   /** Height above the ellipsoid of the first and the last line's corners that explains them best, metres. */
   heights: [number, number];
@@ -148,7 +148,7 @@ export function checkFootprint(
         ...corners.map(({ point, given }) => {
           const range = (point.slantRangeTime * speedOfLight) / 2;
           const found = rangeDoppler(orbit, point.time, range, height, [point.longitude, point.latitude]);
-          return distance(found, given);
+          return found === null ? Number.POSITIVE_INFINITY : distance(found, given);
         }),
       );
     const height = lowest(miss, -500, 9000);

@@ -1,5 +1,3 @@
-import { Problem } from '../../report/problem.ts';
-
 /** Positions and velocities of the satellite: earth-fixed metres and metres per second at `times`, seconds since 1970. */
 export interface Orbit {
   times: Float64Array;
@@ -43,7 +41,7 @@ export function satelliteAt(orbit: Orbit, time: number): { position: Float64Arra
 
 /**
  * Longitude and latitude (degrees, WGS 84) seen at zero Doppler at `time` and slant range `range` (metres), `height`
- * metres above the ellipsoid; `near` picks the side of the track. The range-Doppler equations (J. C. Curlander,
+ * metres above the ellipsoid; `near` picks the side of the track. Null where orbit and range contradict each other. The range-Doppler equations (J. C. Curlander,
  * "Location of spaceborne SAR imagery", 1982) by Newton's method.
  */
 export function rangeDoppler(
@@ -52,7 +50,7 @@ export function rangeDoppler(
   range: number,
   height: number,
   near: readonly [longitude: number, latitude: number],
-): [longitude: number, latitude: number] {
+): [longitude: number, latitude: number] | null {
   const { position, velocity } = satelliteAt(orbit, time);
   const point = toEarthFixed(near[0], near[1], height);
   const a = (semiMajorAxis + height) ** 2;
@@ -77,11 +75,7 @@ export function rangeDoppler(
     }
     if (length < 1e-8) return toGeodetic(point);
   }
-  throw new Problem(
-    'scene/corrupt',
-    'The orbit and the ranges of the product contradict each other.',
-    'Download the product again.',
-  );
+  return null;
 }
 
 type Three = readonly [number, number, number];

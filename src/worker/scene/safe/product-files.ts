@@ -17,8 +17,8 @@ export interface ProductFiles {
   close(): Promise<void>;
 }
 
-/** Annotations of the longest products are some megabytes. */
-export const largestText = 64 * 2 ** 20;
+/** Annotations of the longest products are some megabytes; parsed, a text takes forty times its size. */
+export const largestText = 16 * 2 ** 20;
 
 /** A relative name as a manifest writes it (`./a/b`), or null for one that leads out of the product. */
 export function plainName(href: string): string | null {

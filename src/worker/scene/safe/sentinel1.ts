@@ -25,6 +25,8 @@ interface Channel {
 /** Corners further from the manifest's than this (metres) are told of. */
 const footprintTolerance = 30;
 const polarisations = ['VV', 'HH', 'VH', 'HV'];
+/** Wave mode's products are some two hundred small images; others have up to ten. */
+const mostImages = 512;
 
 /**
  * Opens a Sentinel-1 level 1 product: one band for each polarisation, co-polarised first, holding amplitudes as stored
@@ -39,7 +41,7 @@ export async function openSentinel1(
   signal?: AbortSignal,
 ): Promise<GeoTiffScene> {
   const warnings: string[] = [];
-  const channels = await channelsOf(path, files, manifest, warnings);
+  const channels = await channelsOf(path, files, manifest, warnings, signal);
   const first = channels[0]!.annotation;
   const share = { ...options, cacheBytes: Math.floor(options.cacheBytes / channels.length) };
   const measurements: GeoTiffScene[] = [];
@@ -99,6 +101,7 @@ async function channelsOf(
   files: ProductFiles,
   manifest: Manifest,
   warnings: string[],
+  signal: AbortSignal | undefined,
 ): Promise<Channel[]> {
   const found: Channel[] = [];
   const absent: string[] = [];
@@ -106,7 +109,16 @@ async function channelsOf(
     const listed = names.find((entry) => basename(entry).toLowerCase() === name);
     return listed !== undefined && (await files.has(listed)) ? listed : null;
   };
-  for (const name of manifest.annotations) {
+  const annotations = [...new Set(manifest.annotations)];
+  if (annotations.length > mostImages) {
+    throw new Problem(
+      'scene/corrupt',
+      `${path}: its manifest names ${annotations.length} images, more than any product holds.`,
+      'Download the product again.',
+    );
+  }
+  for (const name of annotations) {
+    throwIfCancelled(signal);
     const stem = basename(name)
       .replace(/\.xml$/i, '')
       .toLowerCase();
@@ -206,6 +218,7 @@ function headerOf(
 ): SceneHeader {
   const wgs84 = findEpsg(4326);
   const place = wgs84 === null ? null : placeByPoints(groundPoints(first.grid), wgs84);
+  if (place?.groundControl === undefined) warnings.push('its geolocation grid does not place it');
   const bands = channels.map(({ annotation }, index): BandHeader => {
     const known = polarisations.includes(annotation.polarisation);
     return {
@@ -229,7 +242,9 @@ function headerOf(
   for (const { header } of measurements)
     if (header.details.warning !== undefined) warnings.push(header.details.warning);
   const check = checkFootprint(first, manifest.footprint);
-  if (check !== null) {
+  if (check?.worst === Number.POSITIVE_INFINITY)
+    warnings.push("orbit and ranges contradict each other: the manifest's footprint is not checked");
+  else if (check !== null) {
     const [top, bottom] = check.heights.map(Math.round);
     details.footprint = `the manifest's within ${check.worst.toFixed(1)} m, on terrain of ${top} m (first line) and ${bottom} m (last)`;
     if (check.worst > footprintTolerance)

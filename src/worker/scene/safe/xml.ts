@@ -8,6 +8,8 @@ interface Node {
 
 /** Deeper than any product annotation. */
 const deepest = 64;
+/** Annotations of the longest products hold some ten thousands. */
+const mostTags = 500_000;
 
 const parser = new XMLParser({
   ignoreAttributes: false,
@@ -78,6 +80,20 @@ export class Element {
     return value;
   }
 
+  /** The number at `path`, above 0. */
+  positive(path: string): number {
+    const value = this.number(path);
+    if (!(value > 0)) throw this.damaged(`says ${path} is ${value}`);
+    return value;
+  }
+
+  /** The number at `path`, from -bound to bound. */
+  within(path: string, bound: number): number {
+    const value = this.number(path);
+    if (Math.abs(value) > bound) throw this.damaged(`says ${path} is ${value}`);
+    return value;
+  }
+
   /** The numbers at `path`, separated by white space. */
   numbers(path: string): Float64Array {
     const element = this.need(path);
@@ -114,6 +130,7 @@ function own(node: Node, name: string): Value {
 export function parseXml(text: string, file: string, root: string): Element {
   let parsed: Node;
   try {
+    requireParsable(text);
     parsed = parser.parse(text) as Node;
   } catch (cause) {
     throw new Problem(
@@ -127,4 +144,14 @@ export function parseXml(text: string, file: string, root: string): Element {
   if (found === null)
     throw new Problem('scene/corrupt', `${file} has no ${root} in it.`, 'Download the product again.');
   return found;
+}
+
+/** Throws `RangeError` for what is no XML at all, and for more tags than are parsed in moments. */
+function requireParsable(text: string): void {
+  let tags = 0;
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1))
+    if (++tags > mostTags) throw new RangeError(`more than ${mostTags} tags`);
+  // Characters that XML 1.0 forbids; a terminal would obey some of them.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text)) throw new RangeError('control characters in it');
 }

@@ -101,7 +101,7 @@ describe.skipIf(real === '')('the Sentinel-1 product', () => {
     for (const point of annotation.grid) {
       const near: [number, number] = [point.longitude, point.latitude];
       const range = (point.slantRangeTime * speedOfLight) / 2;
-      const found = rangeDoppler(annotation.orbit, point.time, range, point.height, near);
+      const found = rangeDoppler(annotation.orbit, point.time, range, point.height, near)!;
       worst = Math.max(worst, apart(found, near));
     }
     expect(annotation.grid.length).toBe(210);
@@ -221,6 +221,29 @@ describe('synthetic products', () => {
       ['huge', 'scene/corrupt', edit('annotation/s1x', /<numberOfLines>40/, '<numberOfLines>4e9')],
       ['tables', 'scene/corrupt', edit('calibration-s1x', /<pixel>0 /, '<pixel>')],
       ['zero', 'scene/corrupt', edit('calibration-s1x', /<sigmaNought>500/, '<sigmaNought>0')],
+      ['no looks', 'scene/corrupt', edit('annotation/s1x', /<numberOfLooks>5/, '<numberOfLooks>0')],
+      [
+        'no spacing',
+        'scene/corrupt',
+        edit('annotation/s1x', /<azimuthPixelSpacing>1/, '<azimuthPixelSpacing>-1'),
+      ],
+      ['no latitude', 'scene/corrupt', edit('annotation/s1x', /<latitude>5/, '<latitude>95')],
+      ['a terminal obeys', 'scene/corrupt', edit('annotation/s1x', '>S1X<', '>\x1b[31mS1X<')],
+      [
+        'many tags',
+        'scene/corrupt',
+        edit('annotation/s1x', '</product>', `${'<a/>'.repeat(600_000)}</product>`),
+      ],
+      ['long', 'scene/corrupt', edit('annotation/s1x', '</product>', `${' '.repeat(2 ** 24)}</product>`)],
+      [
+        'many images',
+        'scene/corrupt',
+        edit(
+          'manifest',
+          '</dataObjectSection>',
+          `${Array.from({ length: 600 }, (_, at) => `<dataObject repID="s1Level1ProductSchema"><byteStream><fileLocation href="./a${at}.xml"/></byteStream></dataObject>`).join('')}</dataObjectSection>`,
+        ),
+      ],
       ['other satellite', 'scene/unsupported', edit('manifest', 'SENTINEL-1', 'SENTINEL-9')],
     ];
     for (const [name, code, change] of cases)
@@ -228,6 +251,43 @@ describe('synthetic products', () => {
     for (const name of ['../secret', '/etc/passwd', 'a/../../b', 'C:/x', 'a\0b', ''])
       expect(plainName(name)).toBeNull();
     expect(plainName('./annotation/a.xml')).toBe('annotation/a.xml');
+  });
+
+  test('an image that the manifest names twice is one; a grid of one place does not place it', async () => {
+    const changed = new Map(files);
+    const manifest = files.get('manifest.safe')!.toString();
+    changed.set(
+      'manifest.safe',
+      Buffer.from(manifest.replace(/<dataObject .*<\/dataObject>/s, (all) => all.repeat(2))),
+    );
+    for (const [name, bytes] of files)
+      if (name.startsWith('annotation/s1x'))
+        changed.set(name, Buffer.from(bytes.toString().replace(/<longitude>[^<]*/g, '<longitude>10')));
+    const scene = await openScene(writeProduct(join(folder, 'TWICE.SAFE'), changed));
+    expect(scene.header.bands).toHaveLength(2);
+    expect(scene.header.grid.crs).toBeNull();
+    expect(scene.header.details.warning).toMatch(/its geolocation grid does not place it/);
+    await scene.close();
+  });
+
+  test('where orbit and range contradict each other there is no place', () => {
+    const turn = (time: number, axis: number): number =>
+      7e6 * [Math.cos(time / 1e3), Math.sin(time / 1e3), 0][axis]!;
+    const times = Float64Array.from({ length: 8 }, (_, at) => at * 10);
+    const positions = Float64Array.from({ length: 24 }, (_, at) => turn(10 * Math.floor(at / 3), at % 3));
+    const velocities = Float64Array.from(
+      { length: 24 },
+      (_, at) => turn(10 * Math.floor(at / 3) + Math.PI * 500, at % 3) / 1e3,
+    );
+    const near = [0, 5] as const;
+    const found = rangeDoppler({ times, positions, velocities }, 0, 850_000, 0, near)!;
+    expect(found[0]).toBeCloseTo(0, 6);
+    const place = toEarthFixed(...found, 0);
+    expect(Math.hypot(place[0]! - 7e6, place[1]!, place[2]!)).toBeCloseTo(850_000, 2);
+    // The ellipsoid is 622 km away.
+    expect(rangeDoppler({ times, positions, velocities }, 0, 500_000, 0, near)).toBeNull();
+    const stopped = { times: times.fill(0), positions, velocities };
+    expect(rangeDoppler(stopped, 0, 850_000, 0, near)).toBeNull();
   });
 
   test('a damaged archive is a Problem', async () => {
