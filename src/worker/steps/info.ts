@@ -132,7 +132,8 @@ export function formatSceneInfo(info: SceneInfo): string {
     lines.push([name[0]!.toUpperCase() + name.slice(1), value]);
   }
   const width = Math.max(...lines.map(([name]) => name.length));
-  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+  // Names come from files: a terminal would obey their control characters.
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`.replace(/\p{Cc}+/gu, ' ')).join('\n');
 }
 
 function bandText(band: BandHeader, index: number): string {

@@ -26,6 +26,8 @@ test('a picture without georeference', async () => {
   expect(text).toMatch(/^Size +20 × 10 pixels$/m);
   expect(text).toMatch(/^Bands +4: 1 red, 2 green, 3 blue, 4 alpha$/m);
   expect(text).toMatch(/^CRS +none$/m);
+  const named = { ...info, crs: { epsg: null, name: 'a\n\x1b[31mb', kind: 'projected' as const } };
+  expect(formatSceneInfo(named)).toMatch(/^CRS +a \[31mb \(no EPSG code\)$/m);
   expect(JSON.parse(JSON.stringify(info))).toEqual(info);
   rmSync(folder, { recursive: true });
 });
