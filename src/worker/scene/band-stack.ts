@@ -39,19 +39,19 @@ async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null;
 }
 
-/** Bands of several files with what their names say: `…_VV.tif` is VV. */
+/** Bands of Sentinel-2 by the two digits that its products (and the harmonised Landsat ones) write. */
+const numbered: Record<string, string> = { B02: 'blue', B03: 'green', B04: 'red', B08: 'near-infrared' };
+
+/** Bands of several files with what their names say: `…_VV.tif` is VV, `…_B04_10m.jp2` red. */
 export function bandsOfFiles(scenes: readonly GeoTiffScene[]): StackedBand[] {
   return scenes.flatMap((scene) => {
     const { bands, path } = scene.header;
     const name = basename(path).replace(/\.[^.]*$/, '');
-    const polarisation = /(?:^|[-_. ])(vv|vh|hh|hv)(?:[-_. ]|$)/i.exec(name)?.[1]?.toUpperCase() ?? null;
+    const said = /(?:^|[-_. ])(vv|vh|hh|hv|b0[2348])(?:[-_. ]|$)/i.exec(name)?.[1]?.toUpperCase();
+    const told = said === undefined ? null : (numbered[said] ?? said);
     return bands.map((header, band) => {
       const single = bands.length === 1;
-      const role = single
-        ? header.role === 'grey'
-          ? polarisation
-          : (header.role ?? polarisation)
-        : header.role;
+      const role = single ? (header.role === 'grey' ? told : (header.role ?? told)) : header.role;
       return {
         scene,
         band,

@@ -57,7 +57,11 @@ describe.skipIf(!hasGdal)('bands of several files', () => {
     const path = ['B01', 'B04', 'B05'].map((name) => file(`${name}.tif`)).join('+');
     const scene = await openScene(path);
     const { grid, bands } = scene.header;
-    expect(bands.map(({ name }) => name)).toEqual(['B01', 'B04', 'B05']);
+    expect(bands.map(({ name, role }) => [name, role])).toEqual([
+      ['B01', null],
+      ['B04', 'red'],
+      ['B05', null],
+    ]);
     expect([grid.width, grid.crs?.epsg]).toEqual([240, 32633]);
     const { planes } = await scene.read(whole, [0, 1, 2], 0);
     for (const [index, name] of ['B01', 'B04', 'B05'].entries())
