@@ -12,6 +12,7 @@ import { installJob } from '../jobs/install-job.ts';
 import { JobQueue, type JobRunner } from '../jobs/job-queue.ts';
 import { segmentJob } from '../jobs/segment-job.ts';
 import type { Home } from '../packs/home.ts';
+import { UserFile } from '../packs/user-files.ts';
 import { rasterFolder } from '../project/project-schema.ts';
 import { ProjectStore } from '../project/project-store.ts';
 import { preset } from '../rpc/prompts.ts';
@@ -26,10 +27,9 @@ import { LivePictures } from './live-pictures.ts';
 import { OpenProject } from './open-project.ts';
 import { OverviewBuilder } from './overviews.ts';
 import { Previews } from './previews.ts';
+import { Providers } from './providers.ts';
 import { RasterFactsCache } from './raster-facts.ts';
-import { Speeds } from './speeds.ts';
 import { nameOfSystem } from './systems.ts';
-import { UserFile } from './user-files.ts';
 
 export interface DesktopOptions {
   door: 'electron' | 'browser';
@@ -53,7 +53,7 @@ export class Desktop {
   readonly facts = new RasterFactsCache();
   readonly styles: DefaultStyles;
   readonly tiles: TileHost;
-  readonly speeds: Speeds;
+  readonly providers: Providers;
   readonly pictures = new LivePictures();
   readonly previews = new Previews(this.pictures);
   readonly recent: UserFile<typeof recentList>;
@@ -74,7 +74,7 @@ export class Desktop {
     this.allowed = allowed;
     this.recent = new UserFile(path.join(home.folder, 'recent.json'), recentList, []);
     this.presets = new UserFile(path.join(home.folder, 'presets.json'), presetList, []);
-    this.speeds = new Speeds(home);
+    this.providers = new Providers(home);
     this.tiles = openTileHost({
       cacheBytes: 128 << 20,
       threads: Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),

@@ -25,7 +25,7 @@ import type {
   LikelyWordsRequest,
 } from './live-view.ts';
 import type { MapDifference, MapDifferenceRequest } from './map-difference.ts';
-import type { SpeedRequest } from './measure-speed.ts';
+import type { Speed, SpeedRequest } from './measure-speed.ts';
 import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
@@ -69,7 +69,7 @@ export interface Tasks {
   likelyWords: { request: LikelyWordsRequest; piece: never; reply: LikelyWords };
   exampleOfView: { request: ExampleOfViewRequest; piece: never; reply: Example };
   learnExamples: { request: LearnExamplesRequest; piece: never; reply: Record<string, Example> };
-  measureSpeed: { request: SpeedRequest; piece: never; reply: number };
+  measureSpeed: { request: SpeedRequest; piece: never; reply: Speed };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
   simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
 }

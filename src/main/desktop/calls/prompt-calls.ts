@@ -1,6 +1,6 @@
 import { readBenchmarkSets } from '../../../worker/benchmark/sets.ts';
 import { plainWords } from '../../../worker/classmap/class-words.ts';
-import { defaultColours } from '../../../worker/classmap/palette.ts';
+import { classColours } from '../../../worker/classmap/palette.ts';
 import { nearestWords, unknownWords } from '../../../worker/pack/known-words.ts';
 import { Problem } from '../../../worker/report/problem.ts';
 import type { Preset } from '../../rpc/prompts.ts';
@@ -69,7 +69,7 @@ let benchmark: Promise<Preset[]> | null = null;
 function benchmarkPresets(): Promise<Preset[]> {
   benchmark ??= readBenchmarkSets().then((sets) =>
     sets.map(({ name, classes, background }): Preset => {
-      const colours = defaultColours(classes.length);
+      const colours = classColours(classes);
       return {
         name,
         origin: 'benchmark',

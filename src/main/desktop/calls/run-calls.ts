@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { describeFeatures, removeFeatures } from '../../../worker/features/feature-store.ts';
 import { unknownWords } from '../../../worker/pack/known-words.ts';
 import { featureFolder } from '../../jobs/encode-job.ts';
@@ -24,14 +23,14 @@ export function runCalls(desktop: Desktop) {
     return JSON.parse(JSON.stringify(settledBy(folderOf(sceneId), header)));
   };
   return {
-    providers: calls.runs.providers.handler(({ input }) => desktop.speeds.providers(input.pack)),
+    providers: calls.runs.providers.handler(({ input }) => desktop.providers.of(input.pack)),
     measure: calls.runs.measure.handler(({ input, signal }) =>
-      desktop.speeds.measure(input.pack, input.provider, signal),
+      desktop.providers.measure(input.pack, input.provider, signal),
     ),
     estimate: calls.runs.estimate.handler(async ({ input }) => {
       const { facts, request } = await prepared(input.sceneId, input.settings);
-      const speed = await desktop.speeds.of(input.settings.pack, input.settings.provider);
-      return estimateRun(request, facts, speed, availableParallelism());
+      const speed = await desktop.providers.speed(request.pack, input.settings.provider);
+      return estimateRun(request, facts, speed);
     }),
     start: calls.runs.start.handler(async ({ input }) => {
       const { request } = await prepared(input.sceneId, input.settings);

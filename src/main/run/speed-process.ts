@@ -4,7 +4,7 @@ import { measureSpeed, type SpeedRequest } from '../../worker/steps/measure-spee
 // A process to be thrown away: a provider whose library or driver is broken may take the whole process with it.
 process.once('message', (request: SpeedRequest) => {
   measureSpeed(request).then(
-    (windowsPerSecond) => process.send?.({ windowsPerSecond }, () => process.disconnect()),
+    (speed) => process.send?.({ speed }, () => process.disconnect()),
     (error: unknown) => process.send?.({ problem: toRecord(error) }, () => process.disconnect()),
   );
 });
