@@ -1,10 +1,10 @@
+import { nextColour } from '../../main/rpc/colours.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
 import { keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
-import { nextColour } from '../symbology/palette.ts';
 import { textNow } from '../texts/catalogue.ts';
 import { runSettings, savePrompts, saveRunSettings } from './next-run.ts';
 
@@ -27,7 +27,10 @@ async function learn(): Promise<void> {
   const word = `@${name}`;
   const prompts = host.get().project?.prompts ?? [];
   if (prompts.some(({ words }) => words.includes(word))) return;
-  const colour = nextColour(prompts.map((prompt) => prompt.colour));
+  const colour = nextColour(
+    prompts.map((prompt) => prompt.colour),
+    [name],
+  );
   await savePrompts(
     [...prompts, { name, words: [word], colour, threshold: null }],
     textNow('step.addClass', { name }),

@@ -1,10 +1,10 @@
+import { nextColour } from '../../main/rpc/colours.ts';
 import type { Prompt } from '../../main/rpc/prompts.ts';
 import type { RunSettings } from '../../main/rpc/runs.ts';
 import { ask, isAborted, problemOf } from '../connection/client.ts';
 import { host } from '../state/project.ts';
 import { keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
-import { nextColour } from '../symbology/palette.ts';
 import { runSettings } from './next-run.ts';
 
 /** Milliseconds that a word of an open vocabulary rests before it is read: its sentences take a while. */
@@ -16,7 +16,10 @@ function classesNow(): Prompt[] {
   const prompts = host.get().project?.prompts ?? [];
   if (!draft) return [...prompts];
   if (draft.row === null) {
-    const colour = nextColour(prompts.map((prompt) => prompt.colour));
+    const colour = nextColour(
+      prompts.map((prompt) => prompt.colour),
+      draft.words,
+    );
     return [...prompts, { name: draft.words[0]!, words: draft.words, colour, threshold: null }];
   }
   return prompts.map((prompt, row) =>
@@ -73,7 +76,7 @@ function follow(): void {
     } catch (error) {
       if (isAborted(error) || asking !== own) return;
       // Half a word is known to no pack; a view that is gone is encoded by the next preview.
-      if (problemOf(error).code === 'live/none') session.set({ live: null });
+      if (problemOf(error).code === 'live/none' && session.get().live === live) session.set({ live: null });
     }
   };
   if (open && draft) waiting = setTimeout(() => void relabel(), rest);

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { nextColour } from '../../main/rpc/colours.ts';
 import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
 import '../commands/examples.ts';
@@ -14,7 +15,7 @@ import { askUser, dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
-import { heatColours, nextColour } from '../symbology/palette.ts';
+import { heatColours } from '../symbology/palette.ts';
 import { useText } from '../texts/use-text.ts';
 
 const none: readonly Prompt[] = [];
@@ -30,6 +31,7 @@ export function PromptsPanel() {
   const packs = host.use((value) => value.packs);
   const opened = host.use((value) => value.project !== null);
   const heat = session.use((value) => value.heat);
+  const draft = session.use((value) => value.draft);
   const { pack: packName, background, threshold } = keptSettings(settings);
   const pack = packs.find(({ name }) => name === packName);
   const unknown = useUnknownWords(prompts, packName, pack);
@@ -54,7 +56,7 @@ export function PromptsPanel() {
     }
     const used = prompts.map(({ colour }) => colour);
     save(
-      [...prompts, { name: words[0]!, words, colour: nextColour(used), threshold: null }],
+      [...prompts, { name: words[0]!, words, colour: nextColour(used, words), threshold: null }],
       text('step.addClass', { name: words[0]! }),
     );
   };
@@ -123,7 +125,15 @@ export function PromptsPanel() {
           </li>
         ))}
         <li className="class-row new">
-          <span className="swatch" style={{ background: nextColour(prompts.map(({ colour }) => colour)) }} />
+          <span
+            className="swatch"
+            style={{
+              background: nextColour(
+                prompts.map(({ colour }) => colour),
+                draft?.row === null ? draft.words : [],
+              ),
+            }}
+          />
           <TagInput
             label={text('prompts.newClass')}
             words={[]}

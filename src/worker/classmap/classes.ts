@@ -1,7 +1,7 @@
 import { Problem } from '../report/problem.ts';
 import type { ClassEntry } from './class-entry.ts';
 import { exampleNamed } from './class-words.ts';
-import { defaultColours } from './palette.ts';
+import { classColours } from './palette.ts';
 
 /** Class ids are stored in 16 bits, and 0 is unclassified. */
 export const mostClasses = 65_535;
@@ -29,7 +29,7 @@ export function classEntries(lists: readonly (readonly string[])[]): ClassEntry[
       'Split the run into several.',
     );
   }
-  const colours = defaultColours(lists.length);
+  const colours = classColours(lists);
   const names = new Map<string, number>();
   return lists.map((list, index) => {
     const id = index + 1;

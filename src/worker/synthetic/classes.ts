@@ -1,16 +1,17 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
+import { classEntries } from '../classmap/classes.ts';
 
-/** The land cover of a synthetic scene; ids as in its true map. Colours: Okabe-Ito and Tol, told apart by colour-blind eyes. */
-export const syntheticClasses: readonly ClassEntry[] = [
-  { id: 1, name: 'building', words: ['building', 'house', 'roof'], colour: '#d55e00' },
-  { id: 2, name: 'road', words: ['road', 'street'], colour: '#404040' },
-  { id: 3, name: 'tree', words: ['tree', 'forest'], colour: '#00734f' },
-  { id: 4, name: 'grass', words: ['grass', 'meadow'], colour: '#8fce4a' },
-  { id: 5, name: 'water', words: ['water', 'river', 'lake'], colour: '#0072b2' },
-  { id: 6, name: 'cropland', words: ['cropland', 'field'], colour: '#f0e442' },
-  { id: 7, name: 'bare soil', words: ['bare soil', 'sand'], colour: '#c49a6c' },
-  { id: 8, name: 'pavement', words: ['pavement', 'parking lot'], colour: '#cc79a7' },
-];
+/** The land cover of a synthetic scene; ids as in its true map. */
+export const syntheticClasses: readonly ClassEntry[] = classEntries([
+  ['building', 'house', 'roof'],
+  ['road', 'street'],
+  ['tree', 'forest'],
+  ['grass', 'meadow'],
+  ['water', 'river', 'lake'],
+  ['cropland', 'field'],
+  ['bare soil', 'sand'],
+  ['pavement', 'parking lot'],
+]);
 
 /** What a pixel shows, finer than its class. */
 export interface Kind {

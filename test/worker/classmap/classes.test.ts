@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { classEntries, parseClasses, parseClassesFile } from '../../../src/worker/classmap/classes.ts';
-import { colourChannels, defaultColours } from '../../../src/worker/classmap/palette.ts';
+import { classColours, colourChannels, nextColour } from '../../../src/worker/classmap/palette.ts';
 
 describe('classes', () => {
   it('come from semicolons and commas', () => {
     expect(parseClasses('building, roof ,house; road;water,river')).toEqual([
-      { id: 1, name: 'building', words: ['building', 'roof', 'house'], colour: '#e69f00' },
-      { id: 2, name: 'road', words: ['road'], colour: '#56b4e9' },
-      { id: 3, name: 'water', words: ['water', 'river'], colour: '#009e73' },
+      { id: 1, name: 'building', words: ['building', 'roof', 'house'], colour: '#d55e00' },
+      { id: 2, name: 'road', words: ['road'], colour: '#404040' },
+      { id: 3, name: 'water', words: ['water', 'river'], colour: '#0072b2' },
     ]);
     expect(parseClasses('road;').map(({ name }) => name)).toEqual(['road']);
     expect(parseClasses('road, road').map(({ words }) => words)).toEqual([['road']]);
@@ -57,10 +57,19 @@ describe('classes', () => {
 
 describe('palette', () => {
   it('is stable, well-formed and grows at the end', () => {
-    const many = defaultColours(5000);
+    const many = classColours(Array.from({ length: 5000 }, (_, i) => [`class ${i}`]));
     expect(new Set(many).size).toBe(5000);
     for (const colour of many) expect(colour).toMatch(/^#[0-9a-f]{6}$/);
-    expect(defaultColours(20)).toEqual(many.slice(0, 20));
+    expect(classColours(Array.from({ length: 20 }, () => ['class']))).toEqual(many.slice(0, 20));
     expect(colourChannels('#0a80ff')).toEqual([10, 128, 255]);
+  });
+
+  it('paints what is familiar as maps do, by the last word of a phrase, and nothing else', () => {
+    const [river, road, lawns, thing] = classColours([['big river'], ['forest road'], ['Lawns'], ['thing']]);
+    expect([river, road, lawns]).toEqual(['#0072b2', '#404040', '#8fce4a']);
+    expect(thing).toBe('#e69f00');
+    expect(nextColour([], ['rest house', 'lake'])).toBe('#d55e00');
+    expect(nextColour(['#0072B2'], ['water'])).toBe('#e69f00');
+    expect(new Set(classColours([['lake'], ['river'], ['sea']])).size).toBe(3);
   });
 });

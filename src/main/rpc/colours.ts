@@ -1,0 +1,1 @@
+export { nextColour } from '../../worker/classmap/palette.ts';
