@@ -123,10 +123,10 @@ export class TileRenderer {
     );
   }
 
-  /** Statistics of bands (0-based) for a histogram; see `sceneStatistics`. */
+  /** Statistics of bands (0-based) of imagery for a histogram; see `sceneStatistics`. */
   statistics(path: string, bands: readonly number[], signal?: AbortSignal): Promise<BandStatistics[]> {
     return this.#drawing(() =>
-      this.#use(path, undefined, (source) => sceneStatistics(source.scene, bands, signal)),
+      this.#use(path, 'average', (source) => sceneStatistics(source.scene, bands, signal)),
     );
   }
 

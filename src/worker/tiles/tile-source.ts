@@ -13,7 +13,7 @@ import { Pyramid, type PyramidBase, pyramidSizes } from './pyramid.ts';
 export interface TileSourceOptions {
   /** Our own folder, where overviews of files without any are kept. */
   overviewFolder: string;
-  /** `average` for imagery, `mode` for class maps; by default `mode` for a palette raster. */
+  /** `average` for imagery, a palette's colours among it; `mode` for class maps; by default `mode` for a palette raster. */
   reduction?: Reduction;
   /** Bound of the decoded blocks kept, bytes; default 256 MiB. */
   cacheBytes?: number;
@@ -51,7 +51,7 @@ export class TileSource {
   readonly header: SceneHeader;
   /** Digest of the file. */
   readonly fingerprint: string;
-  /** Of a palette raster: reds, greens and blues by index; its pixels are the indices. */
+  /** Of a palette raster: reds, greens and blues by index. Its pixels are indices where reduction is `mode`, else colours. */
   readonly palette: readonly Uint8Array[] | null;
   readonly reduction: Reduction;
   readonly #scene: OpenedScene;
@@ -91,7 +91,7 @@ export class TileSource {
   static async open(path: string, options: TileSourceOptions, signal?: AbortSignal): Promise<TileSource> {
     const scene = await openScene(path, signal, {
       allowIncomplete: true,
-      paletteAs: 'indices',
+      paletteAs: options.reduction === 'average' ? 'colours' : 'indices',
       ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
     });
     try {

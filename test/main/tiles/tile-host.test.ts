@@ -155,6 +155,28 @@ describe.skipIf(!ready || !hasGdal)(
       }
       expect([...opacities].sort()).toEqual([128, 255]);
     });
+
+    test('a palette drawn as imagery has its colours, mixed at borders alone; so has its histogram', async () => {
+      const file = join(shared, 'tricky-rasters/rio-tiler__cog_cmap.tif');
+      const host = newHost();
+      const tile = await host.rasterTile({
+        path: file,
+        style: colours,
+        ...(await middleOf(file, 3857, 0.5)),
+      });
+      expect(tile!.draft).toBe(false);
+      const drawn = await pixelsOf(tile!.body);
+      const scene = await openScene(file, undefined, { paletteAs: 'indices' });
+      const [reds, greens, blues] = scene.palette!;
+      await scene.close();
+      const known = new Set(Array.from(reds!, (red, at) => `${red} ${greens![at]} ${blues![at]}`));
+      let own = 0;
+      for (let at = 0; at < drawn.length; at += 4)
+        if (known.has(`${drawn[at]} ${drawn[at + 1]} ${drawn[at + 2]}`)) own++;
+      expect(own).toBeGreaterThan(0.8 * 256 * 256);
+      const statistics = await host.sceneStatistics(file, [0, 1, 2]);
+      expect(statistics.map(({ name }) => name)).toEqual(['red', 'green', 'blue']);
+    });
   },
 );
 
