@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // A condition may take its time on slow machines: a second is no bound.
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -253,13 +253,15 @@ describe.skipIf(missing !== '')('the window', () => {
       const { page } = window;
       await typeClasses(page, ['building']);
       const field = page.getByRole('spinbutton', { name: 'Threshold', exact: true });
+      const undo = page.getByRole('button', { name: /^Undo/ });
+      const before = await undo.getAttribute('title');
       await field.click();
       await field.press('Control+A');
       await field.pressSequentially('0.25', { delay: 120 });
       await field.press('Enter');
       await page.getByRole('region', { name: 'Map 1' }).focus();
       await expect.poll(() => field.inputValue()).toBe('0.25');
-      await page.waitForTimeout(500);
+      await expect.poll(() => undo.getAttribute('title')).not.toBe(before);
       await page.keyboard.press('Control+Z');
       await expect.poll(() => field.inputValue()).toBe('0');
       await page.getByRole('combobox', { name: 'Words for building' }).waitFor();
@@ -287,7 +289,7 @@ describe.skipIf(missing !== '')('the window', () => {
         await page.locator(`html[lang=${language}][data-theme=${theme}]`).waitFor();
         const name = (english: string, german: string) => (language === 'en' ? english : german);
         await typeClasses(page, ['building', 'road'], language);
-        await page.waitForTimeout(800);
+        await page.locator('.run .estimate').waitFor();
         await window.picture(`looks-${language}-${theme}-${width}`);
         await expectNoFaults(page, 'window');
         for (const tab of [
@@ -326,11 +328,14 @@ describe.skipIf(missing !== '')('the window', () => {
           await page.locator('.menu').waitFor();
           await expectNoFaults(page, `menu ${await menu.textContent()}`);
           await page.keyboard.press('Escape');
+          await page.locator('.menu').waitFor({ state: 'detached' });
         }
         await page.getByRole('region', { name: name('Map 1', 'Karte 1') }).focus();
         await page.keyboard.press('Control+Z');
         await page.keyboard.press('Control+Z');
-        await page.waitForTimeout(500);
+        await page
+          .getByRole('combobox', { name: `${name('Words for', 'Wörter für')} building` })
+          .waitFor({ state: 'detached' });
       },
       long,
     );

@@ -9,6 +9,7 @@ import {
   browserFile,
   choose,
   closeBrowser,
+  mapsAtRest,
   type OpenWindow,
   openScene,
   openWindow,
@@ -162,7 +163,7 @@ describe.skipIf(missing !== '')('radar and optical, side by side', () => {
     async () => {
       const { page } = window;
       const same = async () => {
-        await page.waitForTimeout(400);
+        await mapsAtRest(page);
         const [one, two] = [await placeOf(page, 1), await placeOf(page, 2)];
         for (const axis of [0, 1])
           expect(Math.abs(two.centre[axis]! - one.centre[axis]!)).toBeLessThan(1e-5 * one.resolution);
@@ -190,7 +191,7 @@ describe.skipIf(missing !== '')('radar and optical, side by side', () => {
       await choose(page, 'View', 'Link map views');
       const [one, two] = [await placeOf(page, 1), await placeOf(page, 2)];
       await dragMap(page, 1, [40, 0]);
-      await page.waitForTimeout(400);
+      await mapsAtRest(page);
       expect((await placeOf(page, 1)).centre[0]).toBeLessThan(one.centre[0]!);
       expect(await placeOf(page, 2)).toEqual(two);
       await choose(page, 'View', 'Link map views');
@@ -238,7 +239,7 @@ describe.skipIf(missing !== '')('radar and optical, side by side', () => {
       await chooseSystem(page, 3857);
       await expect.poll(async () => (await placeOf(page, 2)).centre[0], soon).toBeLessThan(-1e6);
       await dragMap(page, 1, [-50, 20]);
-      await page.waitForTimeout(400);
+      await mapsAtRest(page);
       const moved = await placeOf(page, 1);
       expect(moved.centre[0]).not.toBe(before.centre[0]);
       const proj4 = (await import('proj4')).default;
@@ -436,7 +437,7 @@ describe.skipIf(missing !== '')('every pair of chips', () => {
       expect(await spread(1)).toBeLessThan(2);
       expect(await spread(2)).toBeGreaterThan(6);
       await dragMap(page, 2, [-70, 30]);
-      await page.waitForTimeout(400);
+      await mapsAtRest(page);
       const [one, two] = [await placeOf(page, 1), await placeOf(page, 2)];
       for (const axis of [0, 1])
         expect(Math.abs(two.centre[axis]! - one.centre[axis]!)).toBeLessThan(1e-5 * one.resolution);
@@ -460,7 +461,7 @@ describe.skipIf(missing !== '')('every pair of chips', () => {
       await page.waitForTimeout(500);
       expect(await page.getByRole('region', { name: /^Map \d$/ }).count()).toBe(4);
       await dragMap(page, 3, [40, 25]);
-      await page.waitForTimeout(400);
+      await mapsAtRest(page);
       const places = await Promise.all([1, 2, 3, 4].map((view) => placeOf(page, view)));
       for (const place of places)
         for (const axis of [0, 1])

@@ -158,6 +158,21 @@ export async function placeOf(page: Page, view: number): Promise<{ centre: numbe
   };
 }
 
+/** Waits until no map has moved for some frames, however long the browser takes for one. */
+export async function mapsAtRest(page: Page): Promise<void> {
+  const places = `[...document.querySelectorAll('.map-canvas')].map((each) => each.dataset.centre + ' ' + each.dataset.resolution).join()`;
+  const later = `new Promise((resolve) => {
+    let frames = 0;
+    const next = () => (++frames < 20 ? requestAnimationFrame(next) : resolve(${places}));
+    requestAnimationFrame(next);
+  })`;
+  for (let before = ''; ; ) {
+    const now = await page.evaluate<string>(later);
+    if (now === before) return;
+    before = now;
+  }
+}
+
 /** Share of the map's pixels that have nearly the colour. */
 export async function shareOfColour(
   page: Page,

@@ -41,6 +41,19 @@ export function MenuBar() {
     window.addEventListener('pointerdown', away);
     return () => window.removeEventListener('pointerdown', away);
   }, []);
+  useEffect(() => {
+    if (open === null) return;
+    // Wherever the keys are meanwhile.
+    const close = (event: globalThis.KeyboardEvent) => {
+      if (event.key !== 'Escape') return;
+      event.preventDefault();
+      event.stopPropagation();
+      setOpen(null);
+      bar.current?.querySelector<HTMLElement>(`[data-menu=${open}]`)?.focus();
+    };
+    window.addEventListener('keydown', close, true);
+    return () => window.removeEventListener('keydown', close, true);
+  }, [open]);
 
   const step = (from: MenuName, by: number) => {
     const next = menus[(menus.indexOf(from) + by + menus.length) % menus.length]!;
@@ -95,7 +108,8 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
   const [recent, setRecent] = useState<Recent>([]);
   const bookmarks = host.use((value) => value.project?.views) ?? [];
   useEffect(() => {
-    list.current?.querySelector<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])')?.focus();
+    const first = list.current?.querySelector<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])');
+    (first ?? list.current)?.focus();
     if (menu === 'project')
       void attempt(ask.project.recent()).then((found) => found && setRecent(found.slice(0, 8)));
   }, [menu]);
@@ -106,10 +120,7 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
     else if (event.key === 'ArrowUp') items[(at - 1 + items.length) % items.length]?.focus();
     else if (event.key === 'ArrowRight') onStep(1);
     else if (event.key === 'ArrowLeft') onStep(-1);
-    else if (event.key === 'Escape') {
-      onClose();
-      list.current?.parentElement?.querySelector<HTMLElement>('[aria-haspopup]')?.focus();
-    } else return;
+    else return;
     event.preventDefault();
     event.stopPropagation();
   };

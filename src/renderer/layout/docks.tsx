@@ -130,6 +130,6 @@ function arrange(docks: DockviewApi): void {
   docks.getPanel('styling')!.api.setActive();
   layers.api.setSize({ width: 270 });
   prompts.api.setSize({ width: 330 });
-  run.api.setSize({ height: 400 });
+  run.api.setSize({ height: 430 });
   jobs.api.setSize({ height: 190 });
 }

@@ -15,6 +15,7 @@ import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { mapActions } from '../map/index.ts';
 import { Icon } from '../parts/Icon.tsx';
+import { madeWith } from '../parts/made-with.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
 import type { Text } from '../texts/catalogue.ts';
@@ -183,7 +184,7 @@ function Row({ node, depth, ...shared }: { node: TreeNode; depth: number } & Row
         tabIndex={selected === node.id || (selected === null && project.tree[0]?.id === node.id) ? 0 : -1}
         className={`tree-row${selected === node.id ? ' selected' : ''}${target === node.id ? ' target' : ''}`}
         style={{ paddingLeft: 4 + depth * 14 }}
-        title={tooltip(project, node, text('layers.unknownCrs'))}
+        title={tooltip(project, node, text)}
         draggable={renaming !== node.id}
         onClick={() => session.set({ node: node.id })}
         onDoubleClick={() => (node.kind === 'group' ? undefined : mapActions.zoomToLayer(node.id))}
@@ -339,7 +340,8 @@ function sceneOf(project: ProjectState, node: TreeNode) {
 }
 
 function problemOfNode(project: ProjectState, node: TreeNode): string | null {
-  return sceneOf(project, node)?.problem ?? null;
+  const scene = sceneOf(project, node);
+  return scene?.problem ?? scene?.info?.details.warning ?? null;
 }
 
 function unknownCrs(project: ProjectState, node: TreeNode): boolean {
@@ -347,16 +349,17 @@ function unknownCrs(project: ProjectState, node: TreeNode): boolean {
 }
 
 /** Path and system, as a QGIS user expects them. */
-function tooltip(project: ProjectState, node: TreeNode, unknown: string): string {
+function tooltip(project: ProjectState, node: TreeNode, text: Text): string {
   const key = node.id.slice(node.id.indexOf(':') + 1);
   const scene = sceneOf(project, node);
   if (scene) {
-    const crs = scene.info ? `${scene.info.crsName ?? unknown} (${scene.info.crs})` : '';
-    return [scene.path, crs, scene.problem ?? ''].filter(Boolean).join('\n');
+    const crs = scene.info ? `${scene.info.crsName ?? text('layers.unknownCrs')} (${scene.info.crs})` : '';
+    return [scene.path, crs, problemOfNode(project, node) ?? ''].filter(Boolean).join('\n');
   }
   if (node.kind === 'layer') {
     const layer = project.layers.find(({ table }) => table === key);
-    return layer ? `${project.path} · ${layer.table}\n${layer.crs}` : '';
+    if (!layer) return '';
+    return [`${project.path} · ${layer.table}`, layer.crs, madeWith(layer, text)].filter(Boolean).join('\n');
   }
   const raster = project.rasters.find(({ id }) => String(id) === key);
   return raster ? `${raster.path}\n${raster.crs}` : '';

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Estimate, Provider } from '../../main/rpc/runs.ts';
 import { runCommand } from '../commands/commands.ts';
 import { runExtent, runScene, runSettings, saveRunSettings } from '../commands/next-run.ts';
@@ -17,6 +17,10 @@ import { StoredFeatures } from './StoredFeatures.tsx';
 
 /** Milliseconds that settings rest before a new estimate is asked for. */
 const rest = 400;
+/** Milliseconds that nothing else begins before the device is measured unasked. */
+const quiet = 1500;
+/** Whose sessions begin at once and take little memory: it alone is measured unasked. */
+const small = 'starter';
 const attentions = ['segearth', 'sclip', 'gem', 'clearclip', 'maskclip', 'vanilla', 'clip'];
 
 /** How the classes are looked for, and what it will take. */
@@ -24,6 +28,9 @@ export function RunPanel() {
   const text = useText();
   const project = host.use((value) => value.project);
   const packs = host.use((value) => value.packs);
+  const working = host.use(({ jobs }) =>
+    jobs.some(({ state }) => state === 'running' || state === 'queued' || state === 'interrupted'),
+  );
   const extent = session.use((value) => value.extent);
   const node = session.use((value) => value.node);
   const views = session.use((value) => value.views);
@@ -36,6 +43,7 @@ export function RunPanel() {
   const settings = keptSettings(project?.settings);
   const [providers, setProviders] = useState<readonly Provider[]>([]);
   const [measuring, setMeasuring] = useState(false);
+  const measures = useRef(false);
   const [estimate, setEstimate] = useState<Estimate | { problem: string } | null>(null);
   const pack = packs.find(({ name }) => name === settings.pack);
 
@@ -82,6 +90,38 @@ export function RunPanel() {
     };
   }, [key, providers]);
 
+  const measure = async (signal?: AbortSignal) => {
+    if (measures.current) return;
+    measures.current = true;
+    setMeasuring(true);
+    const asked = ask.runs.measure({ pack: settings.pack, provider: settings.provider }, { signal });
+    // Nobody asked for it: if it fails, the button says why.
+    const measured = await (signal ? asked.catch(() => null) : attempt(asked));
+    measures.current = false;
+    setMeasuring(false);
+    if (measured) setProviders((all) => all.map((one) => (one.name === measured.name ? measured : one)));
+  };
+  const scene = runScene();
+  const provider = providers.find(({ name }) => name === settings.provider);
+  const ready = scene !== null && project !== null && project.prompts.length > 0;
+  const unasked =
+    ready &&
+    !working &&
+    !previewing &&
+    settings.pack === small &&
+    provider?.name === 'cpu' &&
+    provider.windowsPerSecond === null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it is wanted and nothing else is going on
+  useEffect(() => {
+    if (!unasked) return;
+    const leaving = new AbortController();
+    const timer = setTimeout(() => void measure(leaving.signal), quiet);
+    return () => {
+      clearTimeout(timer);
+      leaving.abort();
+    };
+  }, [unasked]);
+
   if (!project)
     return (
       <div className="panel empty">
@@ -90,15 +130,6 @@ export function RunPanel() {
     );
 
   const save = (part: Partial<KeptSettings>) => void saveRunSettings(part);
-  const measure = async () => {
-    setMeasuring(true);
-    const measured = await attempt(ask.runs.measure({ pack: settings.pack, provider: settings.provider }));
-    setMeasuring(false);
-    if (measured) setProviders((all) => all.map((one) => (one.name === measured.name ? measured : one)));
-  };
-  const scene = runScene();
-  const provider = providers.find(({ name }) => name === settings.provider);
-  const ready = scene !== null && project.prompts.length > 0;
 
   return (
     <div className="panel run">
@@ -155,10 +186,9 @@ export function RunPanel() {
         </label>
         <div className="indent speed">
           <span className="quiet">
-            {pack?.installed && `${pack.precision} · `}
             {provider?.windowsPerSecond
               ? text('run.speed', { speed: provider.windowsPerSecond.toFixed(1) })
-              : text('run.notMeasured')}
+              : text(measuring ? 'run.measuring' : 'run.notMeasured')}
           </span>
           <button
             type="button"
@@ -166,7 +196,7 @@ export function RunPanel() {
             onClick={() => void measure()}
             title={text('run.measureTip')}
           >
-            {measuring ? '…' : text('run.measure')}
+            {text('run.measure')}
           </button>
         </div>
         <label>
@@ -216,6 +246,23 @@ export function RunPanel() {
         </fieldset>
         <details>
           <summary>{text('run.advanced')}</summary>
+          <fieldset className="choice explained">
+            <legend>{text('run.mode')}</legend>
+            {(['reference', 'fast'] as const).map((mode) => (
+              <label key={mode}>
+                <input
+                  type="radio"
+                  name="mode"
+                  checked={settings.mode === mode}
+                  onChange={() => save({ mode })}
+                />
+                <span>
+                  {text(`run.mode.${mode}`)}
+                  <small className="quiet">{text(`run.mode.${mode}Tip`)}</small>
+                </span>
+              </label>
+            ))}
+          </fieldset>
           <label>
             <span>{text('run.minArea')}</span>
             <NumberInput minimum={0} value={settings.minArea} onRest={(minArea) => save({ minArea })} />
@@ -303,12 +350,12 @@ export function RunPanel() {
         </>
       )}
       {project.access !== 'write' && <p className="notice">{text('run.readOnly')}</p>}
-      {!ready && <p className="quiet hint">{text(scene ? 'run.noClassHint' : 'run.noSceneHint')}</p>}
       <div className="foot">
+        {!ready && <p className="quiet">{text(scene ? 'run.noClassHint' : 'run.noSceneHint')}</p>}
         {estimate && !('problem' in estimate) && (
           <p className="estimate" role="status">
             {estimate.seconds === null
-              ? text('run.estimateUnknown', { windows: estimate.windows })
+              ? text(measuring ? 'run.estimateSoon' : 'run.estimateUnknown', { windows: estimate.windows })
               : text('run.estimate', { time: durationText(estimate.seconds), windows: estimate.windows })}
             {estimate.workingResolution !== null &&
               ` · ${text('run.atResolution', { metres: Number(estimate.workingResolution.toPrecision(3)) })}`}

@@ -8,6 +8,7 @@ import { type Columns, loadColumns } from '../connection/columns.ts';
 import { AreaTable } from '../parts/AreaTable.tsx';
 import { ColourInput } from '../parts/ColourInput.tsx';
 import { Histogram } from '../parts/Histogram.tsx';
+import { madeWith } from '../parts/made-with.ts';
 import { Slider } from '../parts/Slider.tsx';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
@@ -55,6 +56,7 @@ export function StylingPanel() {
       )}
       {layer && <ClassColours layer={layer} />}
       {layer && <Filters layer={layer} node={node} save={save} />}
+      {layer && <p className="quiet">{madeWith(layer, text)}</p>}
     </div>
   );
 }
@@ -159,7 +161,7 @@ function Filters({
   const toSlider = (area: number) => Math.log10(1 + area) / Math.log10(1 + largest);
   const toArea = (position: number) => (position <= 0 ? 0 : (1 + largest) ** position - 1);
   return (
-    <section aria-label={text('styling.filter')}>
+    <section className="filters" aria-label={text('styling.filter')}>
       <Histogram
         counts={histogram}
         from={shown.confidence}
