@@ -507,6 +507,10 @@ describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () 
     writeProduct(path.join(folder, 'S1_FOLDER.SAFE'), product);
     const entries = [...product].map(([name, bytes]) => ({ name: `S1.SAFE/${name}`, bytes }));
     writeFileSync(path.join(folder, 'S1_ARCHIVE.zip'), zip(entries));
+    writeProduct(
+      path.join(folder, 'S1_PART.SAFE'),
+      new Map([...product].filter(([name]) => !/^measurement.*-vh-/.test(name))),
+    );
     window = await openWindow(folder);
   }, long);
   afterAll(async () => {
@@ -567,6 +571,12 @@ describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () 
     async () => {
       const { page } = window;
       await openScene(window, 'S1_FOLDER.SAFE');
+      // What is wrong with a scene can be seen, and how long a pixel is where nobody knows its metres.
+      await openScene(window, 'S1_PART.SAFE');
+      await page.getByRole('treeitem', { name: 'S1_PART.SAFE' }).getByText('!', { exact: true }).waitFor();
+      await choose(page, 'Raster', 'Scene properties');
+      await page.getByRole('paragraph').filter({ hasText: 'not in the product: IW GRD VH' }).waitFor();
+      expect(await map(page, 1).locator('.ol-scale-line').textContent()).toMatch(/^[\d.,]+ px$/);
       await openScene(window, 'S1_ARCHIVE.zip');
       await page.getByRole('treeitem', { name: 'S1_ARCHIVE.zip' }).click();
       await choose(page, 'Raster', 'Scene properties');

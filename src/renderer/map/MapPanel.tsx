@@ -1,5 +1,4 @@
 import { defaults as defaultControls } from 'ol/control/defaults.js';
-import ScaleLine from 'ol/control/ScaleLine.js';
 import DragPan from 'ol/interaction/DragPan.js';
 import { defaults as defaultInteractions } from 'ol/interaction/defaults.js';
 import OlMap from 'ol/Map.js';
@@ -14,6 +13,7 @@ import { useText } from '../texts/use-text.ts';
 import { fullExtent } from './actions.ts';
 import { LayerStack } from './layer-stack.ts';
 import { pansAlways } from './panning.ts';
+import { PixelScaleLine } from './pixel-scale-line.ts';
 import { boxInSystem, inSystem, type MapSystem, mapSystem, systemNamed, unitRatio } from './projection.ts';
 import { type OpenMap, openMaps } from './registry.ts';
 import { MapTools } from './tools.ts';
@@ -109,7 +109,7 @@ function mountMap(
   const map = new OlMap({
     target: element,
     controls: defaultControls({ attribution: false, zoom: false, rotate: false }).extend([
-      new ScaleLine({ units: 'metric', minWidth: 90 }),
+      new PixelScaleLine({ units: 'metric', minWidth: 90 }),
     ]),
     interactions: defaultInteractions({ dragPan: false, doubleClickZoom: false }).extend([
       new DragPan({ condition: panning }),

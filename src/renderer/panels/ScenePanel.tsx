@@ -30,7 +30,14 @@ export function ScenePanel() {
   return (
     <div className="panel scene" key={scene.id}>
       <h3>{scene.name}</h3>
-      {scene.problem && <p className="notice">{scene.problem}</p>}
+      {[scene.problem, scene.info?.details.warning].map(
+        (told) =>
+          told && (
+            <p key={told} className="notice">
+              {told}
+            </p>
+          ),
+      )}
       {scene.style && scene.style.kind !== 'classes' && <StretchEditor scene={scene} style={scene.style} />}
       {scene.info && <RadarPreparation scene={scene} />}
       {scene.info && <Facts scene={scene} />}
