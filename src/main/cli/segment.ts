@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import type { Console } from './console.ts';
+import { estimateNote } from './estimate-note.ts';
 import { packOf } from './pack-choice.ts';
 import {
   type EncodingOptionValues,
@@ -61,7 +62,7 @@ async function segment(door: Console, scene: string, options: SegmentOptions): P
         pack,
         out: options.out ?? `${path.parse(scene).name}.classes`,
       },
-      watch,
+      { ...watch, onWorkload: estimateNote(pack, options.provider, watch) },
     ),
   );
 }

@@ -18,6 +18,7 @@ import { EngineThread } from '../engine/engine-thread.ts';
 import { Lanes } from '../engine/lanes.ts';
 import { packFolder } from '../packs/home.ts';
 import { program, version } from '../program.ts';
+import { workloadOf } from './estimate.ts';
 import { digestsOf, examplesOf } from './examples.ts';
 import type { LanePlan } from './lanes.ts';
 import { lanesOf, type MemoryPlan, planMemory } from './memory-plan.ts';
@@ -190,7 +191,7 @@ async function classify(
   words: string[],
   memory: MemoryPlan,
   { lanes: laneCount, threadsPerLane }: LanePlan,
-  { signal, onProgress, onNote, picture }: SegmentOptions,
+  { signal, onProgress, onNote, onWorkload, picture }: SegmentOptions,
 ): Promise<ConductReply> {
   const channels = Array.from({ length: laneCount }, () => new MessageChannel());
   const ports = channels.map(({ port1 }) => port1);
@@ -303,6 +304,8 @@ async function classify(
             if (picture)
               picture.begin(reducedGrid(header.grid, region, picture.longestSide), request.classes);
             onNote?.(piece.reason);
+            if (request.features === null)
+              await onWorkload?.(workloadOf(request, pack, header.grid, header.groundSampleDistance));
             const bytes = request.classes.length > 255 ? 2 : 1;
             const warning = await diskWarning(plan, piece.pixels, bytes);
             if (warning) onNote?.(`warning: ${warning}`);

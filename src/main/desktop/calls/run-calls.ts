@@ -35,7 +35,9 @@ export function runCalls(desktop: Desktop) {
     start: calls.runs.start.handler(async ({ input }) => {
       const { request } = await prepared(input.sceneId, input.settings);
       const { sceneId, name, stored } = input;
-      const settings = stored ? { ...request, ...(await settledFor(sceneId)) } : request;
+      // What is stored is labelled window by window, whatever the mode of a run that encodes.
+      const settled = stored && { ...(await settledFor(sceneId)), mode: 'reference' };
+      const settings = settled ? { ...request, ...settled } : request;
       return { jobId: desktop.jobs.queue.add('segment', { sceneId, layer: name, settings }) };
     }),
     encode: calls.runs.encode.handler(async ({ input }) => {
