@@ -101,6 +101,7 @@ export class JobFeed {
       id,
       kind,
       title: titleOf(kind, job.request, this.#nameOf),
+      ...aboutOf(kind, job.request, this.#nameOf),
       pack: kind === 'install' ? (named.safeParse(job.request).data?.name ?? null) : null,
       state,
       created,
@@ -117,20 +118,30 @@ export class JobFeed {
   }
 }
 
-function titleOf(kind: string, request: unknown, nameOf: (table: string) => string): string {
-  const { layer, name, out, precision } = named.safeParse(request).data ?? {};
+type NameOf = (table: string) => string;
+
+/** In the words of the log, which is in English. */
+function titleOf(kind: string, request: unknown, nameOf: NameOf): string {
+  const { subject, out } = aboutOf(kind, request, nameOf);
   switch (kind) {
     case 'segment':
-      return layer ?? 'Run';
+      return subject ?? 'Run';
     case 'export':
-      return `Export ${layer ? nameOf(layer) : ''}${out ? ` to ${out}` : ''}`.trim();
+      return `Export ${subject ?? ''}${out ? ` to ${out}` : ''}`.trim();
     case 'install':
-      return `Install ${name ?? 'pack'}${precision && precision !== 'float32' ? `, ${precision}` : ''}`;
+      return `Install ${subject ?? 'pack'}`;
     case 'encode':
-      return `Encode ${name ?? 'scene'}`;
+      return `Encode ${subject ?? 'scene'}`;
     case 'difference':
-      return name ?? 'Difference';
+      return subject ?? 'Difference';
     default:
-      return name ?? layer ?? kind;
+      return subject ?? kind;
   }
+}
+
+function aboutOf(kind: string, request: unknown, nameOf: NameOf): Pick<Job, 'subject' | 'out'> {
+  const { layer, name, out, precision } = named.safeParse(request).data ?? {};
+  const exact = kind === 'install' && precision && precision !== 'float32' ? `, ${precision}` : '';
+  const subject = kind === 'export' && layer ? nameOf(layer) : kind === 'segment' ? layer : (name ?? layer);
+  return { subject: subject ? subject + exact : null, out: out ?? null };
 }

@@ -7,6 +7,10 @@ export const job = z.object({
   /** `segment`, `export`, `install`, `overviews`, … */
   kind: z.string(),
   title: z.string(),
+  /** What it works on, by its name: a layer, a scene, a pack. */
+  subject: z.string().nullable(),
+  /** Of an export: the file without its extension. */
+  out: z.string().nullable(),
   /** Of an installation: the pack's name in the registry. */
   pack: z.string().nullable(),
   state: z.enum(['queued', 'running', 'interrupted', 'cancelled', 'failed', 'done']),

@@ -5,6 +5,7 @@ import { openRecent } from '../commands/recent.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask, bridge } from '../connection/client.ts';
 import { Dialogs } from '../dialogs/Dialogs.tsx';
+import { jobTitle } from '../parts/job-title.ts';
 import { askUser, dialogs } from '../state/dialogs.ts';
 import { preferences } from '../state/preferences.ts';
 import { host } from '../state/project.ts';
@@ -104,7 +105,7 @@ function useOpeningQuestions(): void {
     if (left.length === 0 || project!.access !== 'write') return;
     void askUser({
       title: textNow('resume.title'),
-      text: textNow('resume.text', { jobs: left.map(({ title }) => title).join(', ') }),
+      text: textNow('resume.text', { jobs: left.map((job) => jobTitle(job, textNow)).join(', ') }),
       choices: [{ id: 'resume', label: textNow('jobs.resume') }],
     }).then(async (answer) => {
       if (answer === 'resume') for (const { id } of left) await attempt(ask.jobs.resume({ id }));

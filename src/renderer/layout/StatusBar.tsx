@@ -4,6 +4,7 @@ import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { type MapSystem, mapActions, mapSystem, systemNamed } from '../map/index.ts';
 import { durationText } from '../parts/duration.ts';
+import { jobTitle } from '../parts/job-title.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
@@ -83,9 +84,9 @@ export function StatusBar() {
           <progress
             max={1}
             value={job.progress && job.progress.total > 0 ? job.progress.done / job.progress.total : 0}
-            aria-label={job.title}
+            aria-label={jobTitle(job, text)}
           />
-          {job.title}
+          {jobTitle(job, text)}
           {job.progress &&
             job.progress.total > 0 &&
             ` ${Math.floor((job.progress.done / job.progress.total) * 100)} %`}

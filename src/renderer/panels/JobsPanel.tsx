@@ -3,6 +3,7 @@ import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { AreaTable } from '../parts/AreaTable.tsx';
 import { JobProgress } from '../parts/JobProgress.tsx';
+import { jobTitle } from '../parts/job-title.ts';
 import { layout } from '../state/layout.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
@@ -54,11 +55,12 @@ function DifferenceResult({ run }: { run: unknown }) {
 
 function JobRow({ job }: { job: Job }) {
   const text = useText();
+  const title = jobTitle(job, text);
   const active = job.state === 'running' || job.state === 'queued';
   return (
-    <li className={`job ${job.state}`} aria-label={job.title}>
+    <li className={`job ${job.state}`} aria-label={title}>
       <div className="job-line">
-        <b>{job.title}</b>
+        <b>{title}</b>
         <span className="quiet">{text(`jobs.${job.state}`)}</span>
         <span className="grow" />
         {active && (

@@ -186,6 +186,7 @@ export function RunPanel() {
         </label>
         <div className="indent speed">
           <span className="quiet">
+            {pack?.installed && pack.precision !== 'float32' && `${pack.precision} · `}
             {provider?.windowsPerSecond
               ? text('run.speed', { speed: provider.windowsPerSecond.toFixed(1) })
               : text(measuring ? 'run.measuring' : 'run.notMeasured')}
