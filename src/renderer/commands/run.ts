@@ -42,9 +42,10 @@ export async function preview(): Promise<void> {
   const result = await attempt(ask.runs.preview({ sceneId: scene.id, settings }, { signal: own.signal }));
   if (previewing !== own) return;
   previewing = null;
+  // Of this view from the first moment that its picture is there: a question about the one before would find it gone.
+  if (result) beginLive(result.view, settings);
   session.set({ previewing: false, ...(result && { preview: result.picture, heat: null }) });
   if (!result) return;
-  beginLive(result.view, settings);
   log('info', textNow('log.preview', { seconds: result.seconds.toFixed(1) }));
 }
 
