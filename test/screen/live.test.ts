@@ -16,9 +16,8 @@ const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
 const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
 if (missing) console.log(`Live prompting is not tested: ${missing} is missing.`);
 
-/** The first and the third class colour. */
+/** Of buildings. */
 const orange: [number, number, number] = [230, 159, 0];
-const green: [number, number, number] = [0, 158, 115];
 const long = 600_000;
 /** A loaded machine takes its time. */
 const patient = { timeout: 30_000 };
@@ -46,6 +45,18 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
     return map().getAttribute('data-preview');
   };
 
+  /** Share of the map's pixels that differ from those of a picture of it. */
+  const changedSince = async (before: Buffer) => {
+    const { default: sharp } = await import('sharp');
+    const [old, now] = await Promise.all(
+      [before, await map().screenshot()].map((picture) => sharp(picture).removeAlpha().raw().toBuffer()),
+    );
+    let changed = 0;
+    for (let i = 0; i < old!.length; i += 3)
+      if ([0, 1, 2].some((band) => Math.abs(old![i + band]! - now![i + band]!) > 30)) changed++;
+    return (3 * changed) / old!.length;
+  };
+
   it(
     'encodes the view when Preview is pressed, and says how far it is',
     async () => {
@@ -68,16 +79,16 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
       const { page } = window;
       const before = await map().getAttribute('data-preview');
       const field = page.getByRole('combobox', { name: 'New class' });
-      const share = await shareOfColour(page, 1, green, 60);
+      const looks = await map().screenshot();
       // A word that is offered is taken as soon as it stands there; a space before it leaves it a draft.
       await field.pressSequentially(' grass');
       await redrawn(before);
-      await expect.poll(() => shareOfColour(page, 1, green, 60), patient).toBeGreaterThan(share + 0.02);
+      await expect.poll(() => changedSince(looks), patient).toBeGreaterThan(0.02);
       // It is not a class yet.
       expect(await page.getByRole('combobox', { name: 'Words for grass' }).count()).toBe(0);
       await window.picture('live-typed');
       await field.fill('');
-      await expect.poll(() => shareOfColour(page, 1, green, 60), patient).toBeLessThan(share + 0.02);
+      await expect.poll(() => changedSince(looks), patient).toBeLessThan(0.005);
     },
     long,
   );
@@ -139,6 +150,34 @@ describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
         .waitFor({ timeout: 120_000 });
       await expect.poll(() => shareOfColour(page, 1, orange, 60), patient).toBeGreaterThan(0.02);
       await window.picture('live-relabelled');
+    },
+    long,
+  );
+
+  it(
+    'runs in the fast mode where that is chosen, and says so of the layer; Relabel does not mind',
+    async () => {
+      const { page } = window;
+      await page.getByText('Advanced').click();
+      const fast = page.getByRole('radio', { name: /^Fast/ });
+      expect(await page.getByRole('radio', { name: /^Reference/ }).isChecked()).toBe(true);
+      await fast.check();
+      await window.picture('run-mode');
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      const layer = (name: string) => page.getByRole('treeitem', { name, exact: true });
+      await layer('Classes of cologne 2').waitFor({ timeout: long });
+      await expect
+        .poll(() => layer('Classes of cologne 2').getAttribute('title'))
+        .toMatch(/Made with starter, fast mode, on \d{4}-/);
+      await layer('Classes of cologne 2').click();
+      await page.getByText(/^Made with starter, fast mode/).waitFor();
+      await window.picture('made-with');
+      // The setting is the project's.
+      await expect.poll(() => fast.isChecked()).toBe(true);
+      await page.getByRole('button', { name: 'Relabel' }).click();
+      await layer('Classes of cologne 3').waitFor({ timeout: 120_000 });
+      expect(await layer('Classes of cologne 3').getAttribute('title')).toMatch(/reference mode/);
+      await page.getByText('Advanced').click();
     },
     long,
   );
