@@ -109,6 +109,9 @@ export async function download(
     }
     await handle.datasync();
   } catch (error) {
+    // Nothing came: there is nothing to go on from.
+    const empty = (await handle.stat().catch(() => null))?.size === 0;
+    if (empty) await forget(file.target).catch(() => {});
     throw asProblem(error);
   } finally {
     await handle.close();

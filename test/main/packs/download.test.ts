@@ -117,6 +117,8 @@ describe('connections that drop', () => {
     };
     await expect(fetchModel()).rejects.toMatchObject({ code: 'download/unreachable' });
     expect(mirror.asked).toHaveLength(4);
+    // What brought nothing leaves nothing.
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('are no reason to join two files', async () => {
