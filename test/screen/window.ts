@@ -94,9 +94,15 @@ export async function openWindow(
       mkdirSync(pictures, { recursive: true });
       const { default: sharp } = await import('sharp');
       const file = path.join(pictures, `${name}.png`);
-      await sharp(await page.screenshot())
-        .png({ palette: true, quality: 80, effort: 7 })
-        .toFile(file);
+      // What is still being drawn is nothing to show.
+      let seen = await page.screenshot();
+      for (let same = 0, tries = 0; same < 2 && tries < 12; tries++) {
+        await page.waitForTimeout(250);
+        const now = await page.screenshot();
+        same = now.equals(seen) ? same + 1 : 0;
+        seen = now;
+      }
+      await sharp(seen).png({ palette: true, quality: 80, effort: 7 }).toFile(file);
     },
     async close() {
       await context.close();
