@@ -33,12 +33,13 @@ export interface Workload extends LanePlan {
 
 const square = 224 * 224;
 
-/** Counts what a run of `request` on a scene of `grid` does. */
+/** Counts what a run of `request` on a scene of `grid` does; `known` where its pixels are known already. */
 export function workloadOf(
   request: SegmentRequest,
   pack: Pack,
   grid: Grid,
   groundSampleDistance: number | null,
+  known: Window | null = null,
 ): Workload {
   const { finestResolution, geometry } = pack.manifest;
   const working = chooseWorkingGrid(
@@ -48,9 +49,10 @@ export function workloadOf(
     finestResolution,
   );
   const region: Window =
-    request.extent === null
+    known ??
+    (request.extent === null
       ? { column: 0, row: 0, width: grid.width, height: grid.height }
-      : extentWindow(grid, request.extent);
+      : extentWindow(grid, request.extent));
   const columns = workingRange(region.column, region.width, working.scale, working.width);
   const rows = workingRange(region.row, region.height, working.scale, working.height);
   const size = { width: columns.end - columns.start, height: rows.end - rows.start };

@@ -305,7 +305,7 @@ async function classify(
               picture.begin(reducedGrid(header.grid, region, picture.longestSide), request.classes);
             onNote?.(piece.reason);
             if (request.features === null)
-              await onWorkload?.(workloadOf(request, pack, header.grid, header.groundSampleDistance));
+              await onWorkload?.(workloadOf(request, pack, header.grid, header.groundSampleDistance, region));
             const bytes = request.classes.length > 255 ? 2 : 1;
             const warning = await diskWarning(plan, piece.pixels, bytes);
             if (warning) onNote?.(`warning: ${warning}`);

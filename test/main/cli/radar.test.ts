@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { syntheticFiles, writeProduct } from '../../worker/scene/safe/synthetic-product.ts';
 import { runCli } from './run-cli.ts';
 
 const chips = path.resolve('../shared/data/pairs/terramind');
@@ -108,3 +109,38 @@ describe.skipIf(!existsSync(chips))('radar on the command line', () => {
     expect(Math.hypot(east, north)).toBeCloseTo(metres, 0);
   }, 180_000);
 });
+
+it('an extent of a product is in the degrees that info prints, though the map lies in its zone', async () => {
+  const side = 160;
+  const product = writeProduct(
+    path.join(folder, 'S1.SAFE'),
+    syntheticFiles({
+      width: side,
+      height: side,
+      channels: [
+        { polarisation: 'VV', pixels: Uint16Array.from({ length: side * side }, (_, at) => 50 + (at % 251)) },
+      ],
+      amplitude: () => 400,
+      noise: () => 0,
+      noiseFactor: () => 1,
+      place: (line, pixel) => [10 + pixel * 1.4e-4, 50 - line * 9e-5],
+    }),
+  );
+  // Fifty lines of 10 m, and as many pixels.
+  const extent = ['--extent', '10.007,49.991,10.014,49.9955'];
+  const out = path.join(folder, 'part.tif');
+  const made = await runCli([
+    'segment',
+    product,
+    '--classes',
+    'water; land',
+    ...extent,
+    '--out',
+    out,
+    '--json',
+  ]);
+  expect(made.code, made.stderr).toBe(0);
+  const { width, height, crs } = JSON.parse(made.stdout);
+  expect(crs).toBe('EPSG:32632');
+  for (const side of [width, height]) expect(Math.abs(side - 50)).toBeLessThan(5);
+}, 120_000);
