@@ -4,6 +4,7 @@ import { openPack } from '../../worker/pack/open-pack.ts';
 import { Cancelled, type Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
+import type { CompareRequest } from '../../worker/steps/compare-blocks.ts';
 import type { EmbedRequest, LaneRequest, LaneWork } from '../../worker/steps/lane.ts';
 import { type Examples, queriesOf } from '../../worker/steps/queries.ts';
 import { EngineThread } from './engine-thread.ts';
@@ -37,6 +38,25 @@ export class Lanes {
       const problem = asProblem(error);
       if (!(problem instanceof Cancelled)) onFailure(problem);
     });
+  }
+
+  /** Starts a lane behind each port that compares stored pixels with words. `onFailure`: it cannot go on. */
+  compare(
+    request: Omit<CompareRequest, 'port'>,
+    ports: readonly MessagePort[],
+    onFailure: (problem: Problem) => void,
+  ): void {
+    const { signal } = this.#stop;
+    for (const port of ports) {
+      const thread = new EngineThread(`comparing lane ${this.#threads.length + 1}`);
+      this.#threads.push(thread);
+      thread
+        .run('compareBlocks', { ...request, port }, { signal, transfer: [port] })
+        .catch((error: unknown) => {
+          const problem = asProblem(error);
+          if (!(problem instanceof Cancelled)) onFailure(problem);
+        });
+    }
   }
 
   async #run(

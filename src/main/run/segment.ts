@@ -200,6 +200,10 @@ async function classify(
   let laneProblem: Problem | null = null;
   let encoding = false;
   const session = { provider: request.provider, threads: threadsPerLane };
+  const onFailure = (problem: Problem) => {
+    laneProblem ??= problem;
+    failing.abort(problem);
+  };
   const startLanes = ({ stored }: Extract<ConductPiece, { kind: 'lanes-wanted' }>) => {
     encoding = true;
     lanes.start(
@@ -218,10 +222,7 @@ async function classify(
       () => {
         encoding = false;
       },
-      (problem) => {
-        laneProblem ??= problem;
-        failing.abort(problem);
-      },
+      onFailure,
     );
   };
   const { manifest } = pack;
@@ -244,6 +245,12 @@ async function classify(
         )
       : null;
     const embeddings = texts && queriesOf(words, texts, examples, manifest.geometry.embedding);
+    if (embeddings && request.features !== null)
+      lanes.compare(
+        { folder: request.features, upsample, embeddings },
+        channels.map(({ port2 }) => port2),
+        onFailure,
+      );
     return await conductor.run(
       'conduct',
       {

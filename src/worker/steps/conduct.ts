@@ -67,8 +67,8 @@ export interface ConductRequest {
   /** Folder of stored features that take the encoder's place; null: windows are encoded. */
   features: string | null;
   /**
-   * Labels from the stored features' coordinates, without lanes: word embeddings `[words, embedding]`, normalised. Null:
-   * windows are labelled.
+   * Labels from the stored features' coordinates, whose blocks the lanes compare with word embeddings `[words, embedding]`,
+   * normalised. Null: windows are labelled.
    */
   coordinates: { embeddings: Float32Array; lambda: number; upsample: boolean } | null;
   /** In the fast mode (`FastRows`); null in the reference mode, which scores every window by itself. */
@@ -173,7 +173,13 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     const rowSource = (): RowSource => {
       if (features && coordinates && request.coordinates) {
         const { embeddings, lambda } = request.coordinates;
-        return new CoordinateRows(features, coordinates, plan, embeddings, lambda);
+        let next = 0;
+        const compare = (column: number, row: number) =>
+          lanes[next++ % lanes.length]!.ask(
+            { pixels: new Float32Array(0), height: 0, width: 0, block: { column, row } },
+            signal,
+          );
+        return new CoordinateRows(features, coordinates.header, compare, plan, embeddings, lambda);
       }
       if (request.fast) {
         const { embedding, patch } = request.fast;

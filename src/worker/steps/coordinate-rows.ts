@@ -1,12 +1,12 @@
 import { blockHeight, blockWidth, type CoordinateReader } from '../features/coordinate-store.ts';
-import { CoordinateProjector, type Coordinates } from '../features/coordinates.ts';
 import type { FeatureReader } from '../features/feature-store.ts';
 import { throwIfCancelled } from '../report/problem.ts';
 import { selectWindows, type WindowPlan } from '../tile/plan.ts';
+import type { CompareBlock } from './compare-blocks.ts';
 import { GlobalScores, globalScoresOf } from './global-scores.ts';
 import type { RowSource, WorkingPart } from './row-source.ts';
 
-/** Blocks that are taken apart while others are compared. */
+/** Blocks that are compared while others are used. */
 const ahead = 8;
 
 /** Mean scores of a stored scene by its coordinates: no encoder, no upsampler, no picture. */
@@ -15,28 +15,33 @@ export class CoordinateRows implements RowSource {
   readonly rowsHeld: number;
   readonly bytesAhead: number;
   readonly #features: FeatureReader;
-  readonly #coordinates: CoordinateReader;
+  readonly #coordinates: CoordinateReader['header'];
+  readonly #compare: CompareBlock;
   readonly #plan: WindowPlan;
   readonly #embeddings: Float32Array;
   readonly #lambda: number;
-  readonly #projector: CoordinateProjector;
 
-  /** @param embeddings normalised word embeddings `[words, embedding]` */
+  /**
+   * @param coordinates those of the features
+   * @param compare a block of them with the words
+   * @param embeddings normalised word embeddings `[words, embedding]`
+   */
   constructor(
     features: FeatureReader,
-    coordinates: CoordinateReader,
+    coordinates: CoordinateReader['header'],
+    compare: CompareBlock,
     plan: WindowPlan,
     embeddings: Float32Array,
     lambda: number,
   ) {
     this.#features = features;
     this.#coordinates = coordinates;
+    this.#compare = compare;
     this.#plan = plan;
     this.#embeddings = embeddings;
     this.#lambda = lambda;
-    this.#projector = new CoordinateProjector(coordinates.basis, embeddings);
-    this.words = this.#projector.words;
-    const columnBytes = blockHeight * (coordinates.basis.rank + 1);
+    this.words = embeddings.length / coordinates.size;
+    const columnBytes = blockHeight * 4 * (this.words + 1);
     // Blocks at hand and those that come after them.
     this.rowsHeld = Math.ceil((2 * columnBytes) / (4 * this.words));
     this.bytesAhead = ahead * blockWidth * columnBytes;
@@ -54,11 +59,11 @@ export class CoordinateRows implements RowSource {
     const wanted: { column: number; row: number }[] = [];
     for (let row = Math.floor(first / blockHeight); row <= lastRow; row++)
       for (let block = firstBlock; block <= lastBlock; block++) wanted.push({ column: block, row });
-    const queue: Promise<Coordinates | null>[] = [];
+    const queue: Promise<Float32Array>[] = [];
     let next = 0;
     const fill = () => {
       for (; queue.length < ahead + (lastBlock - firstBlock) && next < wanted.length; next++) {
-        const block = this.#coordinates.block(wanted[next]!.column, wanted[next]!.row);
+        const block = this.#compare(wanted[next]!.column, wanted[next]!.row);
         block.catch(() => {});
         queue.push(block);
       }
@@ -81,14 +86,14 @@ export class CoordinateRows implements RowSource {
         const top = Math.max(first, blockRow * blockHeight);
         const bottom = Math.min(end, (blockRow + 1) * blockHeight);
         if (global) await this.#loadScores(scores, { column, width, row: top, height: bottom - top });
-        const blocks: (Coordinates | null)[] = [];
+        const blocks: Float32Array[] = [];
         for (let block = firstBlock; block <= lastBlock; block++) {
           fill();
           blocks.push(await queue.shift()!);
         }
         fill();
         for (let row = top; row < bottom; row++) {
-          this.#row(blocks, firstBlock, row - blockRow * blockHeight, column, width, means, valid);
+          this.#row(blocks, firstBlock, row, column, width, means, valid);
           global?.add(row, means);
           yield row;
         }
@@ -99,7 +104,7 @@ export class CoordinateRows implements RowSource {
   }
 
   #row(
-    blocks: readonly (Coordinates | null)[],
+    blocks: readonly Float32Array[],
     firstBlock: number,
     row: number,
     column: number,
@@ -107,29 +112,26 @@ export class CoordinateRows implements RowSource {
     means: Float32Array,
     valid: Uint8Array,
   ): void {
-    const { rank } = this.#coordinates.basis;
+    const top = row - (row % blockHeight);
+    const height = Math.min(blockHeight, this.#coordinates.height - top);
     blocks.forEach((block, i) => {
       const left = (firstBlock + i) * blockWidth;
+      const blockColumns = Math.min(blockWidth, this.#coordinates.width - left);
       const from = Math.max(column, left);
       const count = Math.min(column + width, left + blockWidth) - from;
       const to = from - column;
-      if (block === null) {
+      if (block.length === 0) {
         valid.fill(0, to, to + count);
         for (let word = 0; word < this.words; word++)
           means.fill(0, word * width + to, word * width + to + count);
         return;
       }
-      const skipped = from - left;
-      valid.set(block.valid.subarray(row * block.width + skipped, row * block.width + skipped + count), to);
-      this.#projector.project(
-        block.levels,
-        row * rank * block.width + skipped,
-        block.width,
-        count,
-        means,
-        to,
-        width,
-      );
+      const start = (row - top) * blockColumns + from - left;
+      const plane = height * blockColumns;
+      for (let word = 0; word < this.words; word++)
+        means.set(block.subarray(word * plane + start, word * plane + start + count), word * width + to);
+      const measured = this.words * plane + start;
+      valid.set(block.subarray(measured, measured + count), to);
     });
   }
 

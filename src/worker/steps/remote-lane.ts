@@ -15,6 +15,8 @@ export interface WindowQuestion {
   record?: Uint8Array<ArrayBuffer>;
   /** How a lane that encodes writes records from now on. */
   precision?: Precision;
+  /** Which block of stored pixels, for a lane that compares them; it needs no pixels. */
+  block?: { column: number; row: number };
   /** Merged tokens to label, for a lane of the fast mode; the pixels lie under them. Their array moves too. */
   tile?: TokenTile;
 }

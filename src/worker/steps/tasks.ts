@@ -5,6 +5,7 @@ import type { Provider } from '../infer/session.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
 import type { BuildPackRequest } from './build-pack.ts';
+import type { CompareRequest } from './compare-blocks.ts';
 import type { CompareMapsRequest } from './compare-maps.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
 import type { CoordinatesPiece, CoordinatesReply, CoordinatesRequest } from './encode-coordinates.ts';
@@ -69,6 +70,7 @@ export interface Tasks {
   likelyWords: { request: LikelyWordsRequest; piece: never; reply: LikelyWords };
   exampleOfView: { request: ExampleOfViewRequest; piece: never; reply: Example };
   learnExamples: { request: LearnExamplesRequest; piece: never; reply: Record<string, Example> };
+  compareBlocks: { request: CompareRequest; piece: never; reply: number };
   measureSpeed: { request: SpeedRequest; piece: never; reply: Speed };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
   simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
@@ -189,6 +191,10 @@ const runners: Runners = {
     const { heatView } = await import('./live-view.ts');
     const reply = await heatView(request, context);
     return { reply, transfer: [reply.heat.buffer] };
+  },
+  async compareBlocks(request) {
+    const { compareBlocks } = await import('./compare-blocks.ts');
+    return { reply: await compareBlocks(request) };
   },
   async measureSpeed(request, context) {
     const { measureSpeed } = await import('./measure-speed.ts');
