@@ -40,23 +40,33 @@ export class Lanes {
     });
   }
 
-  /** Starts a lane behind each port that compares stored pixels with words. `onFailure`: it cannot go on. */
+  /**
+   * Starts a lane behind each port that compares stored pixels with words; the threads begin while the words are still
+   * encoded. `onFailure`: a lane cannot go on.
+   */
   compare(
-    request: Omit<CompareRequest, 'port'>,
+    request: Omit<CompareRequest, 'port' | 'embeddings'>,
+    embeddings: Promise<Float32Array>,
     ports: readonly MessagePort[],
     onFailure: (problem: Problem) => void,
   ): void {
     const { signal } = this.#stop;
-    for (const port of ports) {
-      const thread = new EngineThread(`comparing lane ${this.#threads.length + 1}`);
-      this.#threads.push(thread);
-      thread
-        .run('compareBlocks', { ...request, port }, { signal, transfer: [port] })
-        .catch((error: unknown) => {
-          const problem = asProblem(error);
-          if (!(problem instanceof Cancelled)) onFailure(problem);
-        });
-    }
+    const lanes = ports.map((port, index) => ({ port, thread: new EngineThread(`lane ${index + 1}`) }));
+    this.#threads.push(...lanes.map(({ thread }) => thread));
+    const work = async () => {
+      // Who asked for the words hears of what is wrong with them.
+      const words = await embeddings.catch(() => null);
+      if (words === null) return;
+      await Promise.all(
+        lanes.map(({ port, thread }) =>
+          thread.run('compareBlocks', { ...request, embeddings: words, port }, { signal, transfer: [port] }),
+        ),
+      );
+    };
+    work().catch((error: unknown) => {
+      const problem = asProblem(error);
+      if (!(problem instanceof Cancelled)) onFailure(problem);
+    });
   }
 
   async #run(

@@ -232,25 +232,28 @@ async function classify(
       request.features !== null &&
       request.from === 'coordinates' &&
       (await hasCoordinates(request.features, coordinateLabeller(upsample)));
-    const texts = known
-      ? await conductor.run(
-          'embed',
-          {
-            pack: request.pack,
-            words: plainWords(words),
-            templates: request.templates,
-            threads: request.threads,
-          },
-          { signal, onProgress },
-        )
-      : null;
-    const embeddings = texts && queriesOf(words, texts, examples, manifest.geometry.embedding);
-    if (embeddings && request.features !== null)
+    const embedded = async () => {
+      const texts = await conductor.run(
+        'embed',
+        {
+          pack: request.pack,
+          words: plainWords(words),
+          templates: request.templates,
+          threads: request.threads,
+        },
+        { signal, onProgress },
+      );
+      return queriesOf(words, texts, examples, manifest.geometry.embedding);
+    };
+    const embedding = known ? embedded() : null;
+    if (embedding && request.features !== null)
       lanes.compare(
-        { folder: request.features, upsample, embeddings },
+        { folder: request.features, upsample },
+        embedding,
         channels.map(({ port2 }) => port2),
         onFailure,
       );
+    const embeddings = await embedding;
     return await conductor.run(
       'conduct',
       {
