@@ -29,14 +29,15 @@ export function scoringOf(request: SegmentRequest, pack: Pack, modality: Modalit
   };
 }
 
-/** What the person who watches should know of how a scene is looked at; nothing of optical scenes. */
+/** What the person who watches should know of how a scene is looked at; of optical scenes what is odd alone. */
 export function preparationNotes(
-  { modality, reason }: RadarPreparation,
+  { modality, reason, warning }: RadarPreparation,
   scoring: ReturnType<typeof scoringOf>,
   pack: Pack,
 ): string[] {
-  if (modality === 'optical') return reason.startsWith('Optical') ? [] : [reason];
-  return [reason, encoderNote(scoring, pack)];
+  const odd = warning === null ? [] : [`warning: ${warning}.`];
+  if (modality === 'optical') return reason.startsWith('Optical') ? odd : [reason, ...odd];
+  return [reason, ...odd, encoderNote(scoring, pack)];
 }
 
 /** Which encoder looks at a radar scene. */

@@ -26,6 +26,8 @@ export interface RadarPreparation {
   recipe: RadarRecipe | null;
   /** One sentence for the user. */
   reason: string;
+  /** What is odd about the scene, as `landscribe info` tells it. */
+  warning: string | null;
 }
 
 /** Modality and recipe of a scene's file. Throws as `openScene`, and `prep/bad-recipe`. */
@@ -49,6 +51,7 @@ export async function radarPreparationOf(
   signal?: AbortSignal,
 ): Promise<RadarPreparation> {
   const found = isRadar(scene);
+  const warning = scene.header.details.warning ?? null;
   const modality = asked ?? (found || fields !== null ? 'sar' : 'optical');
   if (modality === 'optical') {
     if (fields !== null) {
@@ -62,19 +65,20 @@ export async function radarPreparationOf(
       modality,
       recipe: null,
       reason: found ? 'A radar scene, read as optical as asked.' : 'Optical scene.',
+      warning,
     };
   }
   const why = asked === null && found ? 'Radar scene' : 'Radar scene, as asked';
   const bands = scene.header.bands.filter(({ role }) => role !== 'alpha');
   if (fields === null && !found && bands.every(({ type }) => type === 'uint8')) {
-    return { modality, recipe: null, reason: `${why}: 8-bit values stay as they are.` };
+    return { modality, recipe: null, reason: `${why}: 8-bit values stay as they are.`, warning };
   }
   const proposed = await proposeRadarRecipe(scene, signal);
   // The encoders have learnt from grey pictures of one polarisation; colours are for people.
   const main = bands.find(({ role }) => role === 'VV' || role === 'HH')?.role;
   const composite = main === 'VV' || main === 'HH' ? main : 'all';
   const recipe = changeRecipe({ ...proposed, composite }, fields ?? {});
-  return { modality, recipe, reason: `${why}: ${recipeText(recipe)}.` };
+  return { modality, recipe, reason: `${why}: ${recipeText(recipe)}.`, warning };
 }
 
 /** A scene as runs see it: prepared by a recipe, and on a regular grid where it has only ground control points. */

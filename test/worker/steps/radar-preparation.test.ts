@@ -136,10 +136,19 @@ test('the encoder for SAR is taken where there is one; an optical pack is told o
       },
     }) as unknown as Pack;
   const both = pack({ attention: 'sclip', lastLayers: 2 });
-  const radar = { modality: 'sar', recipe: null, reason: 'Radar scene.' } as const;
+  const radar = {
+    modality: 'sar',
+    recipe: null,
+    reason: 'Radar scene.',
+    warning: 'one swath alone',
+  } as const;
   const chosen = scoringOf(request, both, 'sar');
   expect(chosen).toMatchObject({ modality: 'sar', attention: 'sclip', lastLayers: 2 });
-  expect(preparationNotes(radar, chosen, both).join(' ')).toContain('Encoder for SAR of p: sclip');
+  expect(preparationNotes(radar, chosen, both)).toEqual([
+    'Radar scene.',
+    'warning: one swath alone.',
+    'Encoder for SAR of p: sclip attention in the last 2 layers.',
+  ]);
   expect(scoringOf(request, both, 'optical')).toMatchObject({ modality: 'optical', attention: 'segearth' });
   const optical = pack(undefined);
   const taken = scoringOf(request, optical, 'sar');
