@@ -44,6 +44,8 @@ export interface Speed {
 
 const side = 224;
 const pixels = side * side;
+/** What words and margins cost is a small part, and found on a quarter of the window. */
+const smallSide = side / 2;
 /** Numbers of words: two points make a line. */
 const few = 2;
 const many = 10;
@@ -56,26 +58,35 @@ const encodedSentences = 8;
 /** Measures each part of a run by itself in this thread. */
 export async function measureSpeed(request: SpeedRequest, signal?: AbortSignal): Promise<Speed> {
   const { settings, session, milliseconds, clock } = request;
-  const seconds = clock === 'wall' ? () => performance.now() / 1e3 : threadSeconds;
+  // Single turns by the clock tell what else the machine does meanwhile. The thread's own time tells the parts apart, and
+  // all turns together by the clock how much longer people wait.
+  const own = session.provider === 'cpu' && session.threads === 1 && hasThreadTime;
+  const seconds = own ? threadSeconds : () => performance.now() / 1e3;
+  const spent = { clock: 0, own: 0 };
   const pack = await openPack(request.pack);
   const { embedding, vision } = pack.manifest.geometry;
   const noise = (length: number, scale: number) =>
     Float32Array.from({ length }, (_, i) => scale * Math.sin(i * 0.7 + 1e-4 * i));
   const wordsOf = (count: number) => noise(count * embedding, Math.sqrt(2 / embedding));
-  const image = noise(3 * pixels, 1);
-  /** Median of as many turns as fit into a share of the time; the first, which warms up, counts where it is the only one. */
-  const timed = async (share: number, work: () => unknown): Promise<number> => {
+  const colours = (width: number) => noise(3 * width ** 2, 1);
+  const image = colours(side);
+  /** Median of as many turns as fit into a share of the time, after one that warms up. */
+  const timed = async (share: number, work: () => unknown, warm = false): Promise<number> => {
+    if (!warm) await work();
     const turns: number[] = [];
     for (const started = performance.now(); ; ) {
       throwIfCancelled(signal);
-      const before = seconds();
+      const [begun, before] = [performance.now(), seconds()];
       await work();
-      turns.push(seconds() - before);
+      const turn = seconds() - before;
+      turns.push(turn);
+      spent.clock += (performance.now() - begun) / 1e3;
+      spent.own += turn;
       await new Promise((resolve) => setImmediate(resolve));
-      if (turns.length > 1 && performance.now() - started > share * milliseconds) break;
+      if (performance.now() - started > share * milliseconds) break;
     }
-    const warm = turns.slice(1).sort((a, b) => a - b);
-    return warm[warm.length >> 1]!;
+    turns.sort((a, b) => a - b);
+    return turns[turns.length >> 1]!;
   };
   const openings: number[] = [];
   const opened = async <Part extends { close(): Promise<void> }, Result>(
@@ -92,53 +103,68 @@ export async function measureSpeed(request: SpeedRequest, signal?: AbortSignal):
     }
   };
 
-  const { tokens, encode, encoded } = await opened(
+  const { encode, windows } = await opened(
     () => WindowEncoder.open(pack, settings, session),
     async (encoder) => {
-      const one = await encoder.encode(image.slice(), side, side, signal);
-      const time = await timed(0.2, () => encoder.encode(image.slice(), side, side, signal));
-      return { tokens: one.tokens, encode: time, encoded: one };
+      const windowOf = async (width: number) => encoder.encode(colours(width), width, width, signal);
+      const made = { [side]: await windowOf(side), [smallSide]: await windowOf(smallSide) };
+      const time = await timed(0.1, () => encoder.encode(image.slice(), side, side, signal), true);
+      return { encode: time, windows: made };
     },
   );
+  const tokensOf = (count: number) => {
+    const { tokens } = windows[side]!;
+    return Float32Array.from({ length: count * embedding }, (_, i) => tokens[i % tokens.length]!);
+  };
   const labelling = async (upsample: boolean): Promise<WordCost> => {
-    const times: number[] = [];
-    for (const count of [few, many]) {
-      times.push(
-        await opened(
-          () => WindowLabeller.open(pack, wordsOf(count), { lambda: settings.lambda, upsample }, session),
-          (labeller) =>
-            timed(upsample ? 0.15 : 0.02, () => labeller.label(encoded, image.slice(), side, side, signal)),
-        ),
+    const at = (count: number, widths: readonly number[]) =>
+      opened(
+        () => WindowLabeller.open(pack, wordsOf(count), { lambda: settings.lambda, upsample }, session),
+        async (labeller) => {
+          const times: number[] = [];
+          for (const width of widths)
+            times.push(
+              await timed(0.03, () => labeller.label(windows[width]!, colours(width), width, width, signal)),
+            );
+          return times;
+        },
       );
-    }
-    return lineThrough(times[0]!, times[1]!);
+    const [whole, atFew] = await at(few, [side, smallSide]);
+    const [atMany] = await at(many, [smallSide]);
+    return costOf(whole!, atFew!, atMany!);
   };
   const tiling = async (): Promise<Speed['tile']> => {
-    const tile = (count: number, around: number) => {
-      const core = side / vision.patch;
-      const all = core + 2 * around;
-      const values = new Float32Array(all * all * embedding);
-      for (let i = 0; i < values.length; i++) values[i] = tokens[i % tokens.length]!;
-      const colours = noise(3 * (all * vision.patch) ** 2, 1);
-      const limits = { top: around, left: around, bottom: around, right: around };
-      return opened(
+    const at = (count: number, shapes: readonly { width: number; around: number }[]) =>
+      opened(
         () => TileLabeller.open(pack, wordsOf(count), settings.upsample, session),
-        (labeller) =>
-          timed(0.15, () =>
-            labeller.label({ rows: all, columns: all, tokens: values, margin: limits }, colours, signal),
-          ),
+        async (labeller) => {
+          const times: number[] = [];
+          for (const { width, around } of shapes) {
+            const all = width / vision.patch + 2 * around;
+            const tile = { rows: all, columns: all, tokens: tokensOf(all * all) };
+            const limits = { top: around, left: around, bottom: around, right: around };
+            const under = colours(all * vision.patch);
+            times.push(await timed(0.03, () => labeller.label({ ...tile, margin: limits }, under, signal)));
+          }
+          return times;
+        },
       );
-    };
-    const [first, second, wider] = [await tile(few, 0), await tile(many, 0), await tile(few, margin)];
-    const core = side / vision.patch;
-    const around = ((core + 2 * margin) ** 2 - core ** 2) / core ** 2;
-    return { ...lineThrough(first, second), margin: Math.max(0, wider - first) / around };
+    const [whole, atFew, wider] = await at(few, [
+      { width: side, around: 0 },
+      { width: smallSide, around: 0 },
+      { width: smallSide, around: margin },
+    ]);
+    const [atMany] = await at(many, [{ width: smallSide, around: 0 }]);
+    const all = (smallSide / vision.patch + 2 * margin) * vision.patch;
+    const around = (all ** 2 - smallSide ** 2) / pixels;
+    return { ...costOf(whole!, atFew!, atMany!), margin: Math.max(0, wider! - atFew!) / around };
   };
 
   const { upsampler } = pack.manifest;
   const upsampled = upsampler ? await labelling(true) : null;
   const plain = await labelling(false);
-  const hasTile = side % vision.patch === 0 && (!settings.upsample || (upsampler?.tile ?? null) !== null);
+  const hasTile =
+    smallSide % vision.patch === 0 && (!settings.upsample || (upsampler?.tile ?? null) !== null);
   const tile = hasTile ? await tiling() : null;
   const word = await opened(
     () => WordEncoder.open(pack, session.threads),
@@ -147,16 +173,19 @@ export async function measureSpeed(request: SpeedRequest, signal?: AbortSignal):
         { length: encodedSentences },
         (_, i) => `a satellite image of a ${'abcdefgh'[i]}.`,
       );
-      return timed(0.1, () => encoder.encodePrompts(some));
+      return timed(0.05, () => encoder.encodePrompts(some));
     },
   );
+  const stitch = (await timed(0.03, stitching())) / many;
+  const slower = clock === 'wall' && own ? Math.max(1, spent.clock / spent.own) : 1;
+  const cost = ({ fixed, word: each }: WordCost) => ({ fixed: slower * fixed, word: slower * each });
   return {
-    open: openings.reduce((sum, each) => sum + each, 0) / openings.length,
-    encode,
-    label: { upsampled, plain },
-    tile,
-    stitch: (await timed(0.05, stitching())) / many,
-    word: (word / encodedSentences) * sentences,
+    open: (slower * openings.reduce((sum, each) => sum + each, 0)) / openings.length,
+    encode: slower * encode,
+    label: { upsampled: upsampled && cost(upsampled), plain: cost(plain) },
+    tile: tile && { ...cost(tile), margin: slower * tile.margin },
+    stitch: slower * stitch,
+    word: (slower * word * sentences) / encodedSentences,
   };
 }
 
@@ -185,10 +214,14 @@ function stitching(): () => void {
   };
 }
 
-function lineThrough(atFew: number, atMany: number): WordCost {
-  const word = Math.max(0, (atMany - atFew) / (many - few));
-  return { fixed: Math.max(0, atFew - few * word), word };
+/** From a window with few words, and quarters of it with few and with many. */
+function costOf(whole: number, quarterAtFew: number, quarterAtMany: number): WordCost {
+  const word = Math.max(0, (4 * (quarterAtMany - quarterAtFew)) / (many - few));
+  return { fixed: Math.max(0, whole - few * word), word };
 }
+
+/** Node 22 does not know it. */
+const hasThreadTime = typeof process.threadCpuUsage === 'function';
 
 /** Of this thread alone. */
 function threadSeconds(): number {
