@@ -47,6 +47,8 @@ process.on('SIGTERM', interrupt);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
+// What cannot be told there can be told nowhere: telling of it would fail again, for ever.
+process.stderr.on('error', () => {});
 
 /** One line on standard error, whatever happened; the stack only when asked for. */
 function fail(error: unknown): void {

@@ -83,6 +83,16 @@ describe('the command line', () => {
     for (const option of options.split(' ')) expect(stdout).toContain(`--${option}`);
   });
 
+  it('ends though nobody reads what it says (2>&1 | head)', async () => {
+    const { code } = await runCli(['info', 'missing.tif'], {
+      onStart: (child) => {
+        child.stdout!.destroy();
+        child.stderr!.destroy();
+      },
+    });
+    expect(code).toBe(1);
+  });
+
   it('answers a wrong call with one line and code 2', async () => {
     expectFailure(await segment([scene, '--windw', '3']), /--windw/, 2);
     expectFailure(await segment([scene, '--window', 'wide']), /whole number/, 2);
