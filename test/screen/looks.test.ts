@@ -377,6 +377,50 @@ describe.skipIf(missing !== '')('the window', () => {
     await page.keyboard.press('Control+Z');
   });
 
+  it('takes what is typed where a window that asks has just opened', async () => {
+    const { page } = window;
+    await page.keyboard.press('Control+K');
+    const search = page.locator('dialog[open] input');
+    await search.waitFor();
+    await page.keyboard.type('zoom to ev');
+    expect(await search.inputValue()).toBe('zoom to ev');
+    await expectNoFaults(page, 'palette');
+    await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
+    await page.keyboard.press('Control+O');
+    const folderField = page.getByRole('textbox', { name: 'Folder' });
+    await folderField.waitFor();
+    await page.keyboard.type(folder);
+    await page.keyboard.press('Enter');
+    await page.getByRole('option', { name: 'shapes.gpkg' }).waitFor();
+    expect(await folderField.inputValue()).toBe(folder);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
+    await page.getByRole('textbox', { name: 'Coordinate' }).fill('nowhere');
+    await page.keyboard.press('Enter');
+    await page.locator('.coordinate[aria-invalid=true]').waitFor();
+  });
+
+  it('offers a layer’s commands where the pointer is', async () => {
+    const { page } = window;
+    const row = page.getByRole('treeitem', { name: 'Shapes', exact: true });
+    await row.click({ button: 'right' });
+    const menu = page.getByRole('menu', { name: 'Layer' });
+    await menu.waitFor();
+    await expectNoFaults(page, 'menu of a layer');
+    await window.picture('layer-menu');
+    await page.keyboard.press('Escape');
+    await menu.waitFor({ state: 'detached' });
+    await row.click({ button: 'right' });
+    await menu.getByRole('menuitem', { name: 'Rename' }).click();
+    await page.getByRole('textbox', { name: 'New name' }).press('Escape');
+    await row.click({ button: 'right' });
+    await menu.getByRole('menuitem', { name: /^Remove/ }).click();
+    await row.waitFor({ state: 'detached' });
+    await page.keyboard.press('Control+Z');
+    await row.waitFor();
+  });
+
   it('would be found faint, cut or too wide', async () => {
     const { page } = window;
     await page.evaluate("document.documentElement.style.setProperty('--quiet', '#777')");

@@ -162,7 +162,7 @@ describe.skipIf(!browserFile)('the models’ window, against a server on this ma
       await page.getByRole('button', { name: 'I accept, install' }).click();
       await row.getByText(/downloading model\.pt \d+ % · [\d.]+ (kB|MB) \/ [\d.]+ MB/).waitFor();
       await row.getByText(/ · [\d.]+ (kB|MB)\/s/).waitFor();
-      await window.picture('model-download');
+      await window.picture('model-download', true);
       await row.getByRole('button', { name: 'Cancel' }).click();
       await row.getByRole('button', { name: 'Install …' }).waitFor();
       expect(packs()).toEqual([]);

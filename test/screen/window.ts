@@ -58,7 +58,8 @@ export interface OpenWindow {
   folder: string;
   /** What the page complained about. */
   errors: string[];
-  picture(name: string): Promise<void>;
+  /** `atOnce`: of what goes on while it is looked at. */
+  picture(name: string, atOnce?: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -89,14 +90,14 @@ export async function openWindow(
     door,
     folder,
     errors,
-    async picture(name) {
+    async picture(name, atOnce = false) {
       if (!pictures) return;
       mkdirSync(pictures, { recursive: true });
       const { default: sharp } = await import('sharp');
       const file = path.join(pictures, `${name}.png`);
       // What is still being drawn is nothing to show.
       let seen = await page.screenshot();
-      for (let same = 0, tries = 0; same < 2 && tries < 12; tries++) {
+      for (let same = 0, tries = 0; !atOnce && same < 6 && tries < 24; tries++) {
         await page.waitForTimeout(250);
         const now = await page.screenshot();
         same = now.equals(seen) ? same + 1 : 0;

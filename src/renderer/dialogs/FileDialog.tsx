@@ -19,6 +19,8 @@ export function FileDialog({ question }: { question: FileQuestion }) {
     () => folderOf(question.suggested) ?? localStorage.getItem(lastKey),
   );
   const [typed, setTyped] = useState(false);
+  /** A path that is being typed. */
+  const [path, setPath] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [parent, setParent] = useState<string | null>(null);
   const [entries, setEntries] = useState<readonly Entry[]>([]);
@@ -68,8 +70,10 @@ export function FileDialog({ question }: { question: FileQuestion }) {
     } else if (chosen.size > 0) question.answer([...chosen]);
   };
   const openEntry = (entry: Entry) => {
-    if (entry.kind === 'folder') setFolder(entry.path);
-    else if (saving) setName(entry.name);
+    if (entry.kind === 'folder') {
+      setFolder(entry.path);
+      setPath(null);
+    } else if (saving) setName(entry.name);
     else question.answer([entry.path]);
   };
   const ready =
@@ -96,19 +100,27 @@ export function FileDialog({ question }: { question: FileQuestion }) {
       }
     >
       <div className="file-bar">
-        <button type="button" disabled={folder === null} onClick={() => setFolder(parent)}>
+        <button
+          type="button"
+          disabled={folder === null}
+          onClick={() => {
+            setFolder(parent);
+            setPath(null);
+          }}
+        >
           ↑ {text('file.up')}
         </button>
         <input
           aria-label={text('file.path')}
-          key={folder}
-          defaultValue={folder ?? ''}
+          value={path ?? folder ?? ''}
           placeholder={text('file.places')}
+          onChange={(event) => setPath(event.target.value)}
           onKeyDown={(event) => {
             if (event.key !== 'Enter') return;
             setProblem(null);
             setTyped(true);
             setFolder(event.currentTarget.value.trim() || null);
+            setPath(null);
           }}
         />
       </div>
@@ -160,6 +172,7 @@ export function FileDialog({ question }: { question: FileQuestion }) {
           <label className="grow">
             {text('file.name')}
             <input
+              data-first
               value={name}
               onChange={(event) => setName(event.target.value)}
               onKeyDown={(event) => event.key === 'Enter' && finish()}

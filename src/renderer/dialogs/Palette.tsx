@@ -30,7 +30,6 @@ export function Palette() {
         aria-label={text('palette.search')}
         placeholder={text('palette.search')}
         value={typed}
-        autoFocus
         role="combobox"
         aria-expanded="true"
         aria-controls="palette-list"

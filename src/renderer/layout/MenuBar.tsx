@@ -7,6 +7,7 @@ import { ask } from '../connection/client.ts';
 import { mapActions } from '../map/index.ts';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
+import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
 
 const menus: readonly MenuName[] = [
@@ -107,6 +108,8 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
   const list = useRef<HTMLDivElement>(null);
   const [recent, setRecent] = useState<Recent>([]);
   const bookmarks = host.use((value) => value.project?.views) ?? [];
+  // Some commands want a selection, which may come while the menu is open.
+  session.use(({ selection }) => selection);
   useEffect(() => {
     const first = list.current?.querySelector<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])');
     (first ?? list.current)?.focus();

@@ -21,6 +21,7 @@ export function StatusBar() {
   const scale = mapActions.scaleOfView(view, system);
   const digits = project?.system.kind === 'geographic' ? 6 : 1;
   const [typed, setTyped] = useState<string | null>(null);
+  const [wrong, setWrong] = useState(false);
   return (
     <div className="status-bar">
       <input
@@ -29,13 +30,27 @@ export function StatusBar() {
         title={text('status.coordinateTip')}
         value={typed ?? (pointer ? `${pointer[0].toFixed(digits)}, ${pointer[1].toFixed(digits)}` : '')}
         placeholder={text('status.coordinate')}
+        aria-invalid={wrong}
         onFocus={() => setTyped('')}
-        onBlur={() => setTyped(null)}
-        onChange={(event) => setTyped(event.target.value)}
+        onBlur={() => {
+          setTyped(null);
+          setWrong(false);
+        }}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          setWrong(false);
+        }}
         onKeyDown={(event) => {
           if (event.key !== 'Enter') return;
-          const [x, y] = event.currentTarget.value.split(/[,;\s]+/).map(Number);
+          const [x, y] = event.currentTarget.value
+            .trim()
+            .split(/[,;\s]+/)
+            .map(Number);
           if (Number.isFinite(x) && Number.isFinite(y)) mapActions.goTo(x!, y!);
+          else {
+            setWrong(true);
+            return;
+          }
           event.currentTarget.blur();
         }}
       />

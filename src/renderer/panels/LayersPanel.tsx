@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useState } from 'react';
+import { type KeyboardEvent, useCallback, useState } from 'react';
 import type { ProjectState, TreeNode } from '../../main/rpc/project.ts';
 import { saveTree } from '../commands/ahead.ts';
 import { commandOf, runCommand, saveVisible } from '../commands/commands.ts';
@@ -20,6 +20,7 @@ import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
 import type { Text } from '../texts/catalogue.ts';
 import { useText } from '../texts/use-text.ts';
+import { LayerMenu } from './LayerMenu.tsx';
 
 /** The project's layers as a tree, topmost first. */
 export function LayersPanel() {
@@ -27,6 +28,8 @@ export function LayersPanel() {
   const selected = session.use((value) => value.node);
   const [renaming, setRenaming] = useState<string | null>(null);
   const [target, setTarget] = useState<string | null>(null);
+  const [menu, setMenu] = useState<readonly [number, number] | null>(null);
+  const closeMenu = useCallback(() => setMenu(null), []);
   const text = useText();
   if (!project || project.tree.length === 0) {
     return (
@@ -39,7 +42,7 @@ export function LayersPanel() {
     );
   }
   const save = (tree: TreeNode[], label: string) => void saveTree(tree, label);
-  const shared = { project, selected, renaming, setRenaming, target, setTarget, save };
+  const shared = { project, selected, renaming, setRenaming, target, setTarget, setMenu, save };
   return (
     <div className="panel layers">
       <div className="panel-tools">
@@ -94,6 +97,9 @@ export function LayersPanel() {
           }}
         />
       </ul>
+      {menu && selected && (
+        <LayerMenu node={selected} at={menu} onRename={() => setRenaming(selected)} onClose={closeMenu} />
+      )}
     </div>
   );
 }
@@ -150,11 +156,12 @@ interface RowShared {
   setRenaming(id: string | null): void;
   target: string | null;
   setTarget(id: string | null): void;
+  setMenu(at: readonly [number, number]): void;
   save(tree: TreeNode[], label: string): void;
 }
 
 function Row({ node, depth, ...shared }: { node: TreeNode; depth: number } & RowShared) {
-  const { project, selected, renaming, setRenaming, target, setTarget, save } = shared;
+  const { project, selected, renaming, setRenaming, target, setTarget, setMenu, save } = shared;
   const text = useText();
   const name = nodeName(project, node);
   const overviews = host.use((value) =>
@@ -188,6 +195,12 @@ function Row({ node, depth, ...shared }: { node: TreeNode; depth: number } & Row
         draggable={renaming !== node.id}
         onClick={() => session.set({ node: node.id })}
         onDoubleClick={() => (node.kind === 'group' ? undefined : mapActions.zoomToLayer(node.id))}
+        onContextMenu={(event) => {
+          if (renaming === node.id) return;
+          event.preventDefault();
+          session.set({ node: node.id });
+          setMenu([event.clientX, event.clientY]);
+        }}
         onKeyDown={() => {}}
         onDragStart={(event) => event.dataTransfer.setData('text/plain', node.id)}
         onDragOver={(event) => {

@@ -2,6 +2,17 @@ import { type ReactNode, useEffect, useId, useRef } from 'react';
 import { useText } from '../texts/use-text.ts';
 import { Icon } from './Icon.tsx';
 
+/** Where keys begin: what is to be typed, else the answer that takes nothing away; the cross closes by Escape anyway. */
+function firstControl(dialog: HTMLElement): HTMLElement | null {
+  const find = (selector: string) => dialog.querySelector<HTMLElement>(selector);
+  return (
+    find('[data-first]') ??
+    find('.dialog-body :is(input:not([type=checkbox], [type=radio]), select):enabled') ??
+    find('footer button.main:enabled') ??
+    find('footer button:enabled')
+  );
+}
+
 /** A window that waits for an answer; Escape and the cross dismiss it, and the focus goes back where it was. */
 export function Dialog({
   title,
@@ -23,6 +34,9 @@ export function Dialog({
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     dialog.current!.showModal();
+    const first = firstControl(dialog.current!);
+    first?.focus();
+    if (first instanceof HTMLInputElement) first.select();
     return () => before?.focus?.();
   }, []);
   return (

@@ -116,6 +116,8 @@ export const german: Record<keyof typeof english, string> = {
   'layers.unfold': 'Ausklappen',
   'layers.visible': '{name} zeigen',
   'layers.inView': '{name} in Karte {view} zeigen',
+  'layers.menu': 'Layer',
+  'layers.renameIt': 'Umbenennen',
   'layers.rename': 'Neuer Name',
   'layers.made': 'Gemacht mit {pack}, Modus {mode}, am {date}',
   'layers.unknownCrs': 'unbekanntes Bezugssystem',

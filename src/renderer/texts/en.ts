@@ -114,6 +114,8 @@ export const english = {
   'layers.unfold': 'Unfold',
   'layers.visible': 'Show {name}',
   'layers.inView': 'Show {name} in map {view}',
+  'layers.menu': 'Layer',
+  'layers.renameIt': 'Rename',
   'layers.rename': 'New name',
   'layers.made': 'Made with {pack}, {mode} mode, on {date}',
   'layers.unknownCrs': 'unknown reference system',

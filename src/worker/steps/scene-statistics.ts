@@ -37,11 +37,25 @@ export async function sceneStatistics(
     );
   }
   const samples = await sampleBands(scene, bands, signal);
-  return samples.map((values, index) => {
+  const found: BandStatistics[] = [];
+  for (const [index, band] of bands.entries()) {
+    // Tiles of the same thread come first: sorting a million values takes as long as drawing ten.
+    await new Promise((resolve) => setImmediate(resolve));
     throwIfCancelled(signal);
-    const band = bands[index]!;
-    return { band, name: header.bands[band]!.name, ...statistics(values.filter(Number.isFinite).sort()) };
-  });
+    const values = finite(samples[index]!).sort();
+    found.push({ band, name: header.bands[band]!.name, ...statistics(values) });
+  }
+  return found;
+}
+
+/** The finite ones, moved to the front of `values`. */
+function finite(values: Float64Array): Float64Array {
+  let count = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (Number.isFinite(value)) values[count++] = value;
+  }
+  return values.subarray(0, count);
 }
 
 /** @param values ascending */
