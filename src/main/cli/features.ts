@@ -32,7 +32,10 @@ interface EncodeOptions extends EncodingOptionValues {
 export function encodeCommand(door: Console): Command {
   const command = new Command('encode')
     .description('Encode a scene once, so that any words can be asked later without the encoder.')
-    .argument('<scene>', 'GeoTIFF, COG, PNG or JPEG')
+    .argument(
+      '<scene>',
+      'GeoTIFF, JPEG 2000, PNG, JPEG, a Sentinel product, or bands joined by +: red.tif+green.tif+blue.tif',
+    )
     .option('--out <folder>', 'where the features are stored (default: SCENE.features here)')
     .addOption(
       new Option(
