@@ -575,7 +575,7 @@ describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () 
       await openScene(window, 'S1_PART.SAFE');
       await page.getByRole('treeitem', { name: 'S1_PART.SAFE' }).getByText('!', { exact: true }).waitFor();
       await choose(page, 'Raster', 'Scene properties');
-      await page.getByRole('paragraph').filter({ hasText: 'not in the product: IW GRD VH' }).waitFor();
+      await page.locator('.panel.scene .notice', { hasText: 'not in the product: IW GRD VH' }).waitFor();
       expect(await map(page, 1).locator('.ol-scale-line').textContent()).toMatch(/^[\d.,]+ px$/);
       await openScene(window, 'S1_ARCHIVE.zip');
       await page.getByRole('treeitem', { name: 'S1_ARCHIVE.zip' }).click();

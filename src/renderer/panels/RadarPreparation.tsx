@@ -92,11 +92,15 @@ export function RadarPreparation({ scene }: { scene: ProjectScene }) {
           ) : (
             <p className="quiet">{text('radar.asStored')}</p>
           )}
-          {found.notes.map((note) => (
-            <p key={note} className={note.startsWith('warning: ') ? 'notice' : 'quiet'}>
-              {note.replace(/^warning: /, '')}
-            </p>
-          ))}
+          {found.notes
+            .map((note) => ({ warns: note.startsWith('warning: '), told: note.replace(/^warning: /, '') }))
+            // What the file itself warns of stands above.
+            .filter(({ told }) => !scene.info?.details.warning?.includes(told.replace(/\.$/, '')))
+            .map(({ warns, told }) => (
+              <p key={told} className={warns ? 'notice' : 'quiet'}>
+                {told}
+              </p>
+            ))}
           <div className="buttons">
             {!recipe && (
               <button type="button" onClick={() => change({ radar: {} })}>
