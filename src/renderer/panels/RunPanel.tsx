@@ -19,6 +19,8 @@ import { StoredFeatures } from './StoredFeatures.tsx';
 const rest = 400;
 /** Milliseconds that nothing else begins before the device is measured unasked. */
 const quiet = 1500;
+/** Measurements that gave way to other work are begun again, as often as this. */
+const mostTries = 5;
 /** Whose sessions begin at once and take little memory: it alone is measured unasked. */
 const small = 'starter';
 const attentions = ['segearth', 'sclip', 'gem', 'clearclip', 'maskclip', 'vanilla', 'clip'];
@@ -44,6 +46,7 @@ export function RunPanel() {
   const [providers, setProviders] = useState<readonly Provider[]>([]);
   const [measuring, setMeasuring] = useState(false);
   const measures = useRef(false);
+  const [tries, setTries] = useState(0);
   const [estimate, setEstimate] = useState<Estimate | { problem: string } | null>(null);
   const pack = packs.find(({ name }) => name === settings.pack);
 
@@ -100,6 +103,7 @@ export function RunPanel() {
     measures.current = false;
     setMeasuring(false);
     if (measured) setProviders((all) => all.map((one) => (one.name === measured.name ? measured : one)));
+    else if (signal) setTries((count) => count + 1);
   };
   const scene = runScene();
   const provider = providers.find(({ name }) => name === settings.provider);
@@ -108,6 +112,7 @@ export function RunPanel() {
     ready &&
     !working &&
     !previewing &&
+    tries < mostTries &&
     settings.pack === small &&
     provider?.name === 'cpu' &&
     provider.windowsPerSecond === null;
@@ -120,7 +125,7 @@ export function RunPanel() {
       clearTimeout(timer);
       leaving.abort();
     };
-  }, [unasked]);
+  }, [unasked, tries]);
 
   if (!project)
     return (
