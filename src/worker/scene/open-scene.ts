@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { bandsOfFiles, stackBands, stackedFiles } from './band-stack.ts';
@@ -55,9 +55,13 @@ export async function openScene(
   }
   const known = knownFormat(head);
   if (known !== null) throw unsupported(path, known);
-  throw new Problem(
+  throw notARaster(head.length === 0 ? `${path} is empty.` : `${path} is not a raster image.`);
+}
+
+function notARaster(message: string): Problem {
+  return new Problem(
     'scene/not-a-raster',
-    head.length === 0 ? `${path} is empty.` : `${path} is not a raster image.`,
+    message,
     'Scenes are GeoTIFF, JPEG 2000, PNG or JPEG files, or products of Sentinel-1 and Sentinel-2 (SAFE folder or zip).',
   );
 }
@@ -92,20 +96,23 @@ function unsupported(path: string, what: string): Problem {
 /** The start of a file, or that it is a folder. */
 async function firstBytes(path: string): Promise<Uint8Array | 'folder'> {
   try {
+    const about = await stat(path);
+    if (about.isDirectory()) return 'folder';
+    // Opening a pipe would wait for somebody who writes to it.
+    if (!about.isFile()) throw notARaster(`${path} is no file.`);
     const file = await open(path, 'r');
     try {
-      if ((await file.stat()).isDirectory()) return 'folder';
       const { buffer, bytesRead } = await file.read(new Uint8Array(32), 0, 32, 0);
       return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   } catch (cause) {
+    if (cause instanceof Problem) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new Problem('scene/missing', `${path} does not exist.`, 'Check the name and the folder.', cause);
     }
-    if (code === 'EISDIR') return 'folder';
     throw new Problem(
       'scene/unreadable',
       `${path} cannot be read (${code ?? String(cause)}).`,

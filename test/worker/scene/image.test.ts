@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +141,15 @@ describe('what is no scene', () => {
       expect(failure).toMatchObject({ name: 'Problem', code });
       expect((failure as Error).message).not.toContain('\n');
     }
+  });
+});
+
+test.skipIf(process.platform === 'win32')('a pipe is not waited for', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await expect(openScene(pipe)).rejects.toMatchObject({
+    code: 'scene/not-a-raster',
+    message: expect.stringMatching(/is no file/),
   });
 });
 
