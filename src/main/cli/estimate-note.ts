@@ -1,3 +1,4 @@
+import { asProblem } from '../../worker/report/problem-record.ts';
 import { homeOf, packFolder } from '../packs/home.ts';
 import { durationOf, type Workload } from '../run/estimate.ts';
 import type { RunOptions } from '../run/watch.ts';
@@ -14,15 +15,23 @@ export function estimateNote(
 ): NonNullable<RunOptions['onWorkload']> {
   return async (work: Workload) => {
     const { Speeds } = await import('../run/speeds.ts');
-    const speeds = new Speeds(homeOf());
-    const folder = await packFolder(pack);
-    let speed = (await speeds.of(folder, provider)) ?? null;
-    if (speed === null && work.windows >= worthMeasuring)
-      speed = await speeds.measure(folder, provider, signal);
-    if (speed === null) return;
-    const { seconds } = durationOf(work, speed);
-    onNote?.(
-      `About ${duration(1000 * seconds)}: ${work.windows.toLocaleString('en')} windows, ${work.mode} mode, ${work.lanes} ${work.lanes === 1 ? 'session' : 'sessions'} on ${provider}.`,
-    );
+    try {
+      const speeds = new Speeds(homeOf());
+      const folder = await packFolder(pack);
+      const known = (await speeds.of(folder, provider)) ?? null;
+      const speed =
+        known === null && work.windows >= worthMeasuring
+          ? await speeds.measure(folder, provider, signal)
+          : known;
+      if (speed === null) return;
+      const { seconds } = durationOf(work, speed);
+      onNote?.(
+        `About ${duration(1000 * seconds)}: ${work.windows.toLocaleString('en')} windows, ${work.mode} mode, ${work.lanes} ${work.lanes === 1 ? 'session' : 'sessions'} on ${provider}.`,
+      );
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      // The run does not need it.
+      onNote?.(`warning: how long it will take is not known: ${asProblem(error).message}`);
+    }
   };
 }

@@ -53,6 +53,10 @@ describe('the note before a run', () => {
       expect(notes).toEqual([
         `About ${duration(1000 * seconds)}: 6,000 windows, reference mode, ${availableParallelism()} ${availableParallelism() === 1 ? 'session' : 'sessions'} on cpu.`,
       ]);
+      // What cannot be measured costs the estimate, not the run.
+      const other = estimateNote('starter', 'none such', { onNote: (text) => notes.push(text) });
+      await other({ ...work, windows: 100 });
+      expect(notes[1]).toMatch(/^warning: how long it will take is not known: /);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
