@@ -1,5 +1,4 @@
 import { asProblem } from '../../worker/report/problem-record.ts';
-import { homeOf, packFolder } from '../packs/home.ts';
 import { durationOf, type Workload } from '../run/estimate.ts';
 import type { RunOptions } from '../run/watch.ts';
 import { duration } from './progress.ts';
@@ -14,6 +13,7 @@ export function estimateNote(
   { signal, onNote }: RunOptions,
 ): NonNullable<RunOptions['onWorkload']> {
   return async (work: Workload) => {
+    const { homeOf, packFolder } = await import('../packs/home.ts');
     const { Speeds } = await import('../run/speeds.ts');
     try {
       const speeds = new Speeds(homeOf());
