@@ -46,8 +46,6 @@ const settings = {
   lambda: -0.3,
   upsample: true,
 } as const;
-const scorer = await PackScorer.open(pack, embeddings, settings, options);
-const fast = await FastScorer.open(pack, embeddings, settings, options);
 const noise = (pixels: number) =>
   Float32Array.from({ length: 3 * pixels }, (_, i) => (Math.imul(i, 2654435761) >>> 24) & 255);
 const colours = noise(side * side);
@@ -58,123 +56,131 @@ const rule = decisionRule(
 const plan = planWindows(side, side, side, side / 2);
 const { mean, deviation } = normalisation;
 
-async function endToEnd(): Promise<void> {
-  const pixels = normalise(colours.slice(), valid, mean, deviation);
-  const scores = await scorer.score(pixels, side, side);
-  const sums = new ScoreAccumulator(plan, words, 0, side, 0);
-  sums.add({ column: 0, row: 0, width: side, height: side }, scores, valid);
-  const decider = new RowDecider(rule, side);
-  const means = new Float32Array(words * side);
-  const rowValid = new Uint8Array(side);
-  const classes = new Uint8Array(side * side);
-  const confidence = new Uint8Array(side * side);
-  for (let row = 0; row < side; row++) {
-    sums.take(means, rowValid);
-    decider.decide(means, rowValid, classes, confidence, row * side);
-  }
-}
 const image = {
   values: normalise(colours.slice(), valid, mean, deviation),
   shape: [1, 3, side, side],
 };
 const encoderAlone = () => encoder.run({ image });
 
-// A tile in the middle of a scene, so that it has all that lies around it.
-const { patch } = geometry.vision;
-const { tile } = planTokenTiles(side, side, side, side / 2, patch);
-const core = { width: tile.width * patch, height: tile.height * patch };
-const tiles = planTokenTiles(3 * core.width, 3 * core.height, side, side / 2, patch);
-const place = tokenTileAt(tiles, 1, 1);
-const around = { width: place.around.width * patch, height: place.around.height * patch };
-const tilePixels = noise(around.width * around.height);
-const tileValid = new Uint8Array(around.width * around.height).fill(1);
-const strides = (core.width * core.height) / (side / 2) ** 2;
-const merged = new MergedTokens(geometry.embedding, 0, place.around.width);
-const across = side / patch;
-const firstTokens = await fast.encode(image.values, { width: side, height: side });
-for (let row = 0; row < place.around.height; row += across / 2)
-  for (let column = 0; column < place.around.width; column += across / 2)
-    merged.add(firstTokens.tokens, { column, row, width: across, height: across }, 0);
-
-async function fastWindow(): Promise<void> {
-  const pixels = normalise(colours.slice(), valid, mean, deviation);
-  const { tokens } = await fast.encode(pixels, { width: side, height: side });
-  merged.add(tokens, { column: 0, row: 0, width: across, height: across }, 0);
-}
-
-async function fastTile(): Promise<void> {
-  const pixels = normalise(tilePixels.slice(), tileValid, mean, deviation);
-  const { width, height } = place.around;
-  const { reach } = tiles;
-  const scores = await fast.label(
-    {
-      rows: height,
-      columns: width,
-      tokens: merged.mean(0, 0, width, height),
-      margin: { top: reach, left: reach, bottom: reach, right: reach },
-    },
-    pixels,
-  );
-  const decider = new RowDecider(rule, core.width);
-  const means = new Float32Array(words * core.width);
-  const rowValid = new Uint8Array(core.width).fill(1);
-  const classes = new Uint8Array(core.width * core.height);
-  const confidence = new Uint8Array(core.width * core.height);
-  for (let row = 0; row < core.height; row++) {
-    const first = row * core.width;
-    for (let word = 0; word < words; word++) {
-      const from = word * core.height * core.width + first;
-      means.set(scores.subarray(from, from + core.width), word * core.width);
+/** Medians of works that take turns with the encoder alone. */
+async function besideEncoder(
+  works: readonly (() => Promise<unknown>)[],
+): Promise<{ alone: Timing; of: Timing[] }> {
+  const all = [encoderAlone, ...works];
+  const timings = all.map((): Timing[] => []);
+  for (let run = -2; run < runs; run++)
+    for (const [index, work] of all.entries()) {
+      const timing = await timed(work);
+      if (run >= 0) timings[index]!.push(timing);
     }
-    decider.decide(means, rowValid, classes, confidence, first);
-  }
+  const [alone, ...of] = timings.map(medianTiming);
+  return { alone: alone!, of };
 }
 
-const works = { encoder: encoderAlone, endToEnd, fastWindow, fastTile };
-const timings: Record<keyof typeof works, Timing[]> = {
-  encoder: [],
-  endToEnd: [],
-  fastWindow: [],
-  fastTile: [],
-};
-for (let run = -2; run < runs; run++)
-  for (const name of Object.keys(works) as (keyof typeof works)[]) {
-    const timing = await timed(works[name]);
-    if (run >= 0) timings[name].push(timing);
-  }
-await encoder.close();
-await scorer.close();
-await fast.close();
+interface ModeFigures extends Timing {
+  encoder: Timing;
+  ratio: Timing;
+}
 
-const alone = medianTiming(timings.encoder);
-const reference = medianTiming(timings.endToEnd);
-const window = medianTiming(timings.fastWindow);
-const wholeTile = medianTiming(timings.fastTile);
-const fastEndToEnd: Timing = {
-  wall: window.wall + wholeTile.wall / strides,
-  processor: window.processor + wholeTile.processor / strides,
-};
-const ratio = (timing: Timing) => ({
-  wall: timing.wall / alone.wall,
-  processor: timing.processor / alone.processor,
+const figuresOf = (encoder: Timing, { wall, processor }: Timing): ModeFigures => ({
+  encoder,
+  wall,
+  processor,
+  ratio: { wall: wall / encoder.wall, processor: processor / encoder.processor },
 });
-const figures = {
-  threads,
-  runs,
-  encoder: alone,
-  reference: { ...reference, ratio: ratio(reference) },
-  fast: { ...fastEndToEnd, ratio: ratio(fastEndToEnd) },
-};
-if (values.json) console.log(JSON.stringify(figures));
-else {
-  const line = (name: string, { wall, processor }: Timing) =>
-    `${name.padEnd(12)} ${wall.toFixed(0)} ms, ${processor.toFixed(0)} ms of processor time`;
-  console.log(`ViT-B/16, one ${side} window, ${words} words, ${threads} threads, median of ${runs}`);
-  console.log(line('encoder', alone));
-  for (const mode of ['reference', 'fast'] as const) {
-    const { wall, processor } = figures[mode].ratio;
-    console.log(
-      `${line(mode, figures[mode])}: ratio ${wall.toFixed(2)} (processor time ${processor.toFixed(2)})`,
-    );
+
+async function referenceMode(): Promise<ModeFigures> {
+  const scorer = await PackScorer.open(pack, embeddings, settings, options);
+  async function endToEnd(): Promise<void> {
+    const pixels = normalise(colours.slice(), valid, mean, deviation);
+    const scores = await scorer.score(pixels, side, side);
+    const sums = new ScoreAccumulator(plan, words, 0, side, 0);
+    sums.add({ column: 0, row: 0, width: side, height: side }, scores, valid);
+    const decider = new RowDecider(rule, side);
+    const means = new Float32Array(words * side);
+    const rowValid = new Uint8Array(side);
+    const classes = new Uint8Array(side * side);
+    const confidence = new Uint8Array(side * side);
+    for (let row = 0; row < side; row++) {
+      sums.take(means, rowValid);
+      decider.decide(means, rowValid, classes, confidence, row * side);
+    }
   }
+  const { alone, of } = await besideEncoder([endToEnd]);
+  await scorer.close();
+  return figuresOf(alone, of[0]!);
+}
+
+async function fastMode(): Promise<ModeFigures> {
+  const fast = await FastScorer.open(pack, embeddings, settings, options);
+  // A tile in the middle of a scene, so that it has all that lies around it.
+  const { patch } = geometry.vision;
+  const tiles = planTokenTiles(3 * 896, 3 * 448, side, side / 2, patch);
+  const core = { width: tiles.tile.width * patch, height: tiles.tile.height * patch };
+  const place = tokenTileAt(tiles, 1, 1);
+  const around = { width: place.around.width * patch, height: place.around.height * patch };
+  const tilePixels = noise(around.width * around.height);
+  const tileValid = new Uint8Array(around.width * around.height).fill(1);
+  const strides = (core.width * core.height) / (side / 2) ** 2;
+  const merged = new MergedTokens(geometry.embedding, 0, place.around.width);
+  const across = side / patch;
+  const firstTokens = await fast.encode(image.values, { width: side, height: side });
+  for (let row = 0; row < place.around.height; row += across / 2)
+    for (let column = 0; column < place.around.width; column += across / 2)
+      merged.add(firstTokens.tokens, { column, row, width: across, height: across }, 0);
+
+  async function fastWindow(): Promise<void> {
+    const pixels = normalise(colours.slice(), valid, mean, deviation);
+    const { tokens } = await fast.encode(pixels, { width: side, height: side });
+    merged.add(tokens, { column: 0, row: 0, width: across, height: across }, 0);
+  }
+
+  async function fastTile(): Promise<void> {
+    const pixels = normalise(tilePixels.slice(), tileValid, mean, deviation);
+    const { width, height } = place.around;
+    const { reach } = tiles;
+    const scores = await fast.label(
+      {
+        rows: height,
+        columns: width,
+        tokens: merged.mean(0, 0, width, height),
+        margin: { top: reach, left: reach, bottom: reach, right: reach },
+      },
+      pixels,
+    );
+    const decider = new RowDecider(rule, core.width);
+    const means = new Float32Array(words * core.width);
+    const rowValid = new Uint8Array(core.width).fill(1);
+    const classes = new Uint8Array(core.width * core.height);
+    const confidence = new Uint8Array(core.width * core.height);
+    for (let row = 0; row < core.height; row++) {
+      const first = row * core.width;
+      for (let word = 0; word < words; word++) {
+        const from = word * core.height * core.width + first;
+        means.set(scores.subarray(from, from + core.width), word * core.width);
+      }
+      decider.decide(means, rowValid, classes, confidence, first);
+    }
+  }
+
+  const { alone, of } = await besideEncoder([fastWindow, fastTile]);
+  await fast.close();
+  const [window, tile] = of as [Timing, Timing];
+  return figuresOf(alone, {
+    wall: window.wall + tile.wall / strides,
+    processor: window.processor + tile.processor / strides,
+  });
+}
+
+const modes = { reference: await referenceMode(), fast: await fastMode() };
+await encoder.close();
+if (values.json) console.log(JSON.stringify({ threads, runs, ...modes }));
+else {
+  const line = ({ wall, processor }: Timing) =>
+    `${wall.toFixed(0)} ms (${processor.toFixed(0)} of processor time)`;
+  console.log(`ViT-B/16, one ${side} window, ${words} words, ${threads} threads, median of ${runs}`);
+  for (const [mode, { encoder: alone, ratio, ...whole }] of Object.entries(modes))
+    console.log(
+      `${mode.padEnd(10)} encoder ${line(alone)}, end to end ${line(whole)}: ${ratio.wall.toFixed(2)} (${ratio.processor.toFixed(2)})`,
+    );
 }

@@ -150,7 +150,7 @@ export const german: Record<keyof typeof english, string> = {
   'run.provider': 'Gerät',
   'run.absent': 'nicht vorhanden',
   'run.measure': 'Messen',
-  'run.measureTip': 'Geschwindigkeit messen: zwei Sekunden',
+  'run.measureTip': 'Geschwindigkeit messen: ein paar Sekunden',
   'run.speed': '{speed} Fenster/s',
   'run.notMeasured': 'nicht gemessen',
   'run.measuring': 'wird gemessen …',

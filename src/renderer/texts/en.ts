@@ -147,7 +147,7 @@ export const english = {
   'run.provider': 'Device',
   'run.absent': 'not here',
   'run.measure': 'Measure',
-  'run.measureTip': 'Measure its speed: two seconds',
+  'run.measureTip': 'Measure its speed: a few seconds',
   'run.speed': '{speed} windows/s',
   'run.notMeasured': 'not measured',
   'run.measuring': 'measuring …',

@@ -83,11 +83,10 @@ export async function measureSpeed(request: SpeedRequest, signal?: AbortSignal):
       await new Promise((resolve) => setImmediate(resolve));
       if (performance.now() - started > share * milliseconds) break;
     }
-    const mean = turns.reduce((sum, turn) => sum + turn, 0) / turns.length;
+    const sum = turns.reduce((all, turn) => all + turn, 0);
     const quickest = Math.min(...turns);
-    const told = quickest > coarse ? quickest : mean;
-    spent.own += told * turns.length;
-    return told;
+    spent.own += sum;
+    return quickest > coarse ? quickest : sum / turns.length;
   };
   const openings: number[] = [];
   const opened = async <Part extends { close(): Promise<void> }, Result>(

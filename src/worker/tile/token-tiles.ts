@@ -52,18 +52,24 @@ export function planTokenTiles(
   const { column, row, width: partWidth, height: partHeight } = part ?? { column: 0, row: 0, width, height };
   const left = Math.floor(column / patch);
   const top = Math.floor(row / patch);
+  const inTokens: Window = {
+    column: left,
+    row: top,
+    width: part ? Math.ceil((column + partWidth) / patch) - left : columns,
+    height: part ? Math.ceil((row + partHeight) / patch) - top : rows,
+  };
+  const most = tileWidth / patch;
   return {
     plan,
     patch,
     rows,
     columns,
-    part: {
-      column: left,
-      row: top,
-      width: part ? Math.ceil((column + partWidth) / patch) - left : columns,
-      height: part ? Math.ceil((row + partHeight) / patch) - top : rows,
+    part: inTokens,
+    // Tiles side by side are equally wide: lanes that work on a row of them wait for the last.
+    tile: {
+      width: Math.ceil(inTokens.width / Math.ceil(inTokens.width / most)),
+      height: tileHeight / patch,
     },
-    tile: { width: tileWidth / patch, height: tileHeight / patch },
     reach: Math.ceil(reach / patch),
   };
 }
