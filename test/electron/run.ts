@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { electronBinary } from '../../src/main/start.ts';
 
-// The desktop itself, where Electron's binary is: window, preload, host process and protocol together.
+// The desktop itself, where Electron's binary is: window, preload, host process and protocol together, then the suite of the
+// screen in its window.
 const root = path.resolve(import.meta.dirname, '../..');
 const entry = path.join(root, 'dist/main/electron.js');
 const binary = electronBinary();
@@ -46,4 +48,15 @@ if (binary === null) {
   } finally {
     await app.close();
   }
+  const suite = ['main-loop', 'live', 'examples'].map((name) => `test/screen/${name}.test.ts`);
+  const { status } = spawnSync(
+    process.execPath,
+    [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...suite],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, LANDSCRIBE_DOOR: 'electron' },
+    },
+  );
+  if (status !== 0) process.exitCode = 1;
 }

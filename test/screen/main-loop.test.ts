@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   browserFile,
   choose,
+  chooseFile,
   closeBrowser,
   mapsAtRest,
   type OpenWindow,
@@ -257,21 +258,12 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
     'keeps everything: closed and opened again, all is there',
     async () => {
       const { page } = window;
-      await page.keyboard.press('Control+Shift+S');
-      const dialog = page.getByRole('dialog', { name: 'Save project as' });
-      await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
-      await page.keyboard.press('Enter');
-      await dialog.getByRole('textbox', { name: 'Name' }).fill('cologne.gpkg');
-      await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+      const project = path.join(folder, 'cologne.gpkg');
+      await chooseFile(window, 'Control+Shift+S', 'Save project as', project);
       await expect.poll(() => page.title(), { timeout: 60_000 }).toMatch(/cologne/);
       await choose(page, 'Project', 'Close project');
       await page.getByText('Open a scene to begin').waitFor();
-      await page.keyboard.press('Control+O');
-      const open = page.getByRole('dialog', { name: 'Open project' });
-      await open.getByRole('textbox', { name: 'Folder' }).fill(folder);
-      await page.keyboard.press('Enter');
-      await open.getByRole('option', { name: 'cologne.gpkg' }).click();
-      await open.getByRole('button', { name: 'Open', exact: true }).click();
+      await chooseFile(window, 'Control+O', 'Open project', project);
       await page.getByRole('treeitem', { name: 'Classes of cologne', exact: true }).waitFor();
       await page.getByRole('treeitem', { name: 'cologne.tif', exact: true }).waitFor();
       await page.getByRole('combobox', { name: 'Words for cropland' }).waitFor();
@@ -301,13 +293,9 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
     async () => {
       const { page } = window;
       const { writeFileSync } = await import('node:fs');
-      writeFileSync(path.join(folder, 'broken.tif'), 'II*\0 this is no TIFF');
-      await page.keyboard.press('Control+Shift+R');
-      const dialog = page.getByRole('dialog', { name: 'Open scenes' });
-      await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
-      await page.keyboard.press('Enter');
-      await dialog.getByRole('option', { name: 'broken.tif' }).click();
-      await dialog.getByRole('button', { name: 'Open', exact: true }).click();
+      const broken = path.join(folder, 'broken.tif');
+      writeFileSync(broken, 'II*\0 this is no TIFF');
+      await chooseFile(window, 'Control+Shift+R', 'Open scenes', broken);
       const problem = page.getByRole('dialog', { name: 'That did not work' });
       await problem
         .getByRole('alert')

@@ -54,6 +54,8 @@ function isBuilt(): boolean {
 
 export interface OpenWindow {
   page: Page;
+  /** Says what the system's next dialog answers; null where the screen asks by its own. */
+  answer: ((file: string) => Promise<void>) | null;
   door: Door;
   folder: string;
   /** What the page complained about. */
@@ -63,33 +65,52 @@ export interface OpenWindow {
   close(): Promise<void>;
 }
 
-/** The screen in Chromium through a browser door that may read and write `folder`. */
+/**
+ * The screen in Chromium through a browser door that may read and write `folder`; with LANDSCRIBE_DOOR=electron in the
+ * desktop's own window.
+ */
 export async function openWindow(
   folder: string,
   args: readonly string[] = [],
   home?: string,
 ): Promise<OpenWindow> {
+  const ownHome = home ?? mkdtempSync(path.join(tmpdir(), 'landscribe-home-'));
+  if (process.env.LANDSCRIBE_DOOR === 'electron') {
+    const { openDesktop } = await import('./desktop-window.ts');
+    const { page, door, answer } = await openDesktop(ownHome);
+    return watched(page, door, folder, answer, async () => {});
+  }
   await builtScreen();
-  const door = await openDoor(
-    ['--root', folder, ...args],
-    home ?? mkdtempSync(path.join(tmpdir(), 'landscribe-home-')),
-  );
+  const door = await openDoor(['--root', folder, ...args], ownHome);
   browser ??= await chromium.launch({ executablePath: browserFile!, args: ['--no-sandbox', '--lang=en'] });
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, locale: 'en-GB' });
   const page = await context.newPage();
+  const opened = watched(page, door, folder, null, () => context.close());
+  await page.goto(door.url);
+  return opened;
+}
+
+/** The window once its menus are there. */
+async function watched(
+  page: Page,
+  door: Door,
+  folder: string,
+  answer: OpenWindow['answer'],
+  leave: () => Promise<void>,
+): Promise<OpenWindow> {
   page.setDefaultTimeout(60_000);
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text());
   });
-  await page.goto(door.url);
   await page.getByRole('menubar', { name: 'Menus' }).waitFor();
   return {
     page,
     door,
     folder,
     errors,
+    answer,
     async picture(name, atOnce = false) {
       if (!pictures) return;
       mkdirSync(pictures, { recursive: true });
@@ -106,7 +127,7 @@ export async function openWindow(
       await sharp(seen).png({ palette: true, quality: 80, effort: 7 }).toFile(file);
     },
     async close() {
-      await context.close();
+      await leave();
       await door.end();
     },
   };
@@ -118,14 +139,34 @@ export async function closeBrowser(): Promise<void> {
 }
 
 /** Opens a scene through the dialog, as a user does. */
-export async function openScene({ page, folder }: OpenWindow, name: string): Promise<void> {
-  await page.keyboard.press('Control+Shift+R');
-  const dialog = page.getByRole('dialog', { name: 'Open scenes' });
-  await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
+export async function openScene(window: OpenWindow, name: string): Promise<void> {
+  await chooseFile(window, 'Control+Shift+R', 'Open scenes', path.join(window.folder, name));
+  await window.page.getByRole('treeitem', { name, exact: true }).waitFor();
+}
+
+/** Chooses a file where `keys` ask for one, as a user does: to be opened, or, where `title` says so, to be saved. */
+export async function chooseFile(
+  { page, answer }: OpenWindow,
+  keys: string,
+  title: string,
+  file: string,
+): Promise<void> {
+  if (answer) {
+    await answer(file);
+    await page.keyboard.press(keys);
+    return;
+  }
+  await page.keyboard.press(keys);
+  const dialog = page.getByRole('dialog', { name: title });
+  await dialog.getByRole('textbox', { name: 'Folder' }).fill(path.dirname(file));
   await page.keyboard.press('Enter');
-  await dialog.getByRole('option', { name, exact: true }).click();
+  if (title.startsWith('Save')) {
+    await dialog.getByRole('textbox', { name: 'Name' }).fill(path.basename(file));
+    await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+    return;
+  }
+  await dialog.getByRole('option', { name: path.basename(file), exact: true }).click();
   await dialog.getByRole('button', { name: 'Open', exact: true }).click();
-  await page.getByRole('treeitem', { name, exact: true }).waitFor();
 }
 
 /** Types classes into the last row, one after the other; words of a class by commas. */

@@ -13,7 +13,7 @@ import { readPlace, savePlace } from './window-state.ts';
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 const fileRequest = z.object({
-  kind: z.enum(['open', 'save']),
+  kind: z.enum(['open', 'save', 'folder']),
   title: z.string().max(500),
   multiple: z.boolean(),
   filters: z.array(z.object({ name: z.string(), extensions: z.array(z.string()) })).max(20),
@@ -138,7 +138,10 @@ function listen(window: BrowserWindow, host: HostProcess): void {
       const { canceled, filePath } = await dialog.showSaveDialog(window, common);
       return canceled || !filePath ? null : [filePath];
     }
-    const properties = ['openFile' as const, ...(multiple ? ['multiSelections' as const] : [])];
+    const properties = [
+      kind === 'folder' ? ('openDirectory' as const) : ('openFile' as const),
+      ...(multiple ? ['multiSelections' as const] : []),
+    ];
     const { canceled, filePaths } = await dialog.showOpenDialog(window, { ...common, properties });
     return canceled || filePaths.length === 0 ? null : filePaths;
   });

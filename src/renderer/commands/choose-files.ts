@@ -22,7 +22,7 @@ export function chooseFiles(
   const saving = kind === 'new-project' || kind === 'save-project' || kind === 'export';
   if (bridge) {
     return bridge.chooseFiles({
-      kind: saving ? 'save' : 'open',
+      kind: saving ? 'save' : kind === 'folder' ? 'folder' : 'open',
       title: textNow(titles[kind]),
       multiple: kind === 'open-scenes' || kind === 'open-bands',
       filters: kind.endsWith('project')

@@ -10,7 +10,7 @@ export interface DesktopBridge {
   requestPort(): void;
   /** The system's own dialog; null when dismissed. */
   chooseFiles(request: {
-    kind: 'open' | 'save';
+    kind: 'open' | 'save' | 'folder';
     title: string;
     multiple: boolean;
     filters: { name: string; extensions: string[] }[];

@@ -193,6 +193,11 @@ describe('dialogs and menu', () => {
     expect(await choose(foreign, request)).toBeNull();
     expect(await choose(ours, { kind: 'other' })).toBeNull();
     expect(dialog.showOpenDialog).toHaveBeenCalledOnce();
+    expect(await choose(ours, { ...request, kind: 'folder' })).toEqual(['/a.tif']);
+    expect(dialog.showOpenDialog).toHaveBeenLastCalledWith(
+      expect.anything(),
+      expect.objectContaining({ properties: expect.arrayContaining(['openDirectory']) }),
+    );
   });
 
   it('sends commands that the screen has', async () => {
