@@ -1,10 +1,8 @@
-import { type Affine, applyAffine } from '../../worker/raster/affine.ts';
 import { type Crs, type Transformer, transformer } from '../../worker/raster/crs.ts';
+import { boxAround, boxOutline, gridOutline, groundOf } from '../../worker/raster/extent.ts';
+import type { Grid } from '../../worker/raster/grid.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import type { Box } from '../rpc/base.ts';
-
-/** Points along each side of a box whose image is sought: sides become curves. */
-const pointsPerSide = 21;
 
 /** From one system to another; null where either is pixels and the other is not, or no projection is known. */
 export function between(from: Crs | null, to: Crs | null): Transformer | null {
@@ -28,43 +26,25 @@ export function betweenOrThrow(from: Crs | null, to: Crs | null): Transformer {
 /** The box around a box's image; null where no part of it has one. */
 export function projectBox(box: Readonly<Box>, project: Transformer): Box | null {
   const [left, bottom, right, top] = box;
-  const points: [number, number][] = [];
-  for (let i = 0; i < pointsPerSide; i++) {
-    const share = i / (pointsPerSide - 1);
-    const [x, y] = [left + share * (right - left), bottom + share * (top - bottom)];
-    points.push([x, bottom], [x, top], [left, y], [right, y]);
-  }
-  points.push([(left + right) / 2, (bottom + top) / 2]);
-  return boxAround(points.map(([x, y]) => project(x, y)));
+  const centre: [number, number] = [(left + right) / 2, (bottom + top) / 2];
+  return boxAroundImage([...boxOutline(box), centre], project);
 }
 
-/** The box around the image of a raster's outline. */
+/** The box around a raster's image; null where no part of it has one. */
 export function projectGrid(
-  grid: { width: number; height: number; transform: Affine },
+  grid: Pick<Grid, 'width' | 'height' | 'transform' | 'groundControl'>,
   project: Transformer,
 ): Box | null {
-  const points: [number, number][] = [];
-  for (let i = 0; i < pointsPerSide; i++) {
-    const share = i / (pointsPerSide - 1);
-    const [column, row] = [share * grid.width, share * grid.height];
-    for (const at of [
-      [column, 0],
-      [column, grid.height],
-      [0, row],
-      [grid.width, row],
-    ] as const)
-      points.push(applyAffine(grid.transform, at[0], at[1]));
-  }
-  points.push(applyAffine(grid.transform, grid.width / 2, grid.height / 2));
-  return boxAround(points.map(([x, y]) => project(x, y)));
+  const centre = groundOf(grid)(grid.width / 2, grid.height / 2);
+  return boxAroundImage([...gridOutline(grid), centre], project);
 }
 
-function boxAround(points: readonly (readonly [number, number])[]): Box | null {
-  const seen = points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-  if (seen.length === 0) return null;
-  const xs = seen.map(([x]) => x);
-  const ys = seen.map(([, y]) => y);
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+/** The centre counts, too: it may have an image where the outline has none. */
+function boxAroundImage(points: readonly (readonly [number, number])[], project: Transformer): Box | null {
+  const seen = points
+    .map(([x, y]) => project(x, y))
+    .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  return seen.length === 0 ? null : boxAround(seen);
 }
 
 /** x, y in turn, in the other system; in a new array. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Affine } from '../../worker/raster/affine.ts';
 import type { Crs } from '../../worker/raster/crs.ts';
 import { coveredBox } from '../../worker/raster/extent.ts';
+import type { GroundControl } from '../../worker/raster/ground-control.ts';
 import { filesOfScene } from '../../worker/scene/band-stack.ts';
 import { openScene } from '../../worker/scene/open-scene.ts';
 import type { BandHeader } from '../../worker/scene/scene.ts';
@@ -21,6 +22,7 @@ export interface RasterFacts {
   width: number;
   height: number;
   transform: Affine;
+  groundControl?: GroundControl;
   bands: BandHeader[];
   info: Omit<SceneInfo, 'crs' | 'crsName'>;
 }
@@ -32,7 +34,7 @@ export async function readRasterFacts(file: string, signal?: AbortSignal): Promi
   const scene = await openScene(file, signal, { allowIncomplete: true, cacheBytes: 1 << 20 });
   try {
     const { header } = scene;
-    const { width, height, transform, crs } = header.grid;
+    const { width, height, transform, crs, groundControl } = header.grid;
     const { bands, ...described } = describeHeader(header, file);
     const isRadar =
       scene.radar !== undefined || bands.some(({ role }) => role !== null && radarRole.test(role));
@@ -43,6 +45,7 @@ export async function readRasterFacts(file: string, signal?: AbortSignal): Promi
       width,
       height,
       transform,
+      ...(groundControl && { groundControl }),
       bands,
       info: {
         ...described,

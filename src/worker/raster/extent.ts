@@ -1,6 +1,7 @@
 import { Problem } from '../report/problem.ts';
 import { applyAffine, invertAffine } from './affine.ts';
 import { clipWindow, type Grid, type Window } from './grid.ts';
+import { groundMapping } from './ground-control.ts';
 
 /** A part of a raster: x minimum, y minimum, x maximum, y maximum in its CRS, or column, row, width, height in pixels. */
 export interface Extent {
@@ -57,15 +58,48 @@ function coverage(grid: Grid, unit: Extent['unit']): string {
     .join(',');
 }
 
-/** The smallest box around the raster: x minimum, y minimum, x maximum, y maximum. */
-export function coveredBox({ width, height, transform }: Grid): [number, number, number, number] {
-  const corners = [
-    [0, 0],
-    [width, 0],
-    [0, height],
-    [width, height],
-  ].map(([column, row]) => applyAffine(transform, column!, row!));
-  const xs = corners.map(([x]) => x);
-  const ys = corners.map(([, y]) => y);
+/** A raster's size and place. */
+type Placed = Pick<Grid, 'width' | 'height' | 'transform' | 'groundControl'>;
+
+type Point = [number, number];
+
+/** Along each side of a rectangle whose image is sought: straight sides become curves. */
+const stepsPerSide = 64;
+
+/** The way from fractional (column, row) to the raster's coordinates, by its ground control points where it has some. */
+export function groundOf({ transform, groundControl }: Placed): (column: number, row: number) => Point {
+  if (groundControl !== undefined) return groundMapping(groundControl).toGround;
+  return (column, row) => applyAffine(transform, column, row);
+}
+
+/** Points along the four sides of a box, its corners among them. */
+export function boxOutline([left, bottom, right, top]: readonly [number, number, number, number]): Point[] {
+  return Array.from({ length: stepsPerSide + 1 }, (_, step): Point[] => {
+    const share = step / stepsPerSide;
+    const [x, y] = [left + share * (right - left), bottom + share * (top - bottom)];
+    return [
+      [x, bottom],
+      [x, top],
+      [left, y],
+      [right, y],
+    ];
+  }).flat();
+}
+
+/** Points along the raster's four sides, in its coordinates. */
+export function gridOutline(grid: Placed): Point[] {
+  const ground = groundOf(grid);
+  return boxOutline([0, 0, grid.width, grid.height]).map(([column, row]) => ground(column, row));
+}
+
+/** The smallest box around points: x minimum, y minimum, x maximum, y maximum; NaN where a point is. */
+export function boxAround(points: readonly (readonly [number, number])[]): [number, number, number, number] {
+  const xs = points.map(([x]) => x);
+  const ys = points.map(([, y]) => y);
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+/** The smallest box around the raster, in its coordinates. */
+export function coveredBox(grid: Placed): [number, number, number, number] {
+  return boxAround(gridOutline(grid));
 }

@@ -1,6 +1,7 @@
 import { applyAffine } from '../raster/affine.ts';
 import type { Samples } from '../raster/bands.ts';
 import { type Crs, findEpsg, toOwnGeographic, transformer } from '../raster/crs.ts';
+import { boxAround, gridOutline } from '../raster/extent.ts';
 import type { Grid, Window } from '../raster/grid.ts';
 import { type GroundMapping, groundMapping } from '../raster/ground-control.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
@@ -19,8 +20,6 @@ const side = 256;
 /** Positions are exact at every so many pixels of the new grid, linear between. */
 const spacing = 16;
 const nodes = side / spacing + 1;
-/** Points along each border from which the extent is taken. */
-const borderPoints = 64;
 const largestSide = 2 ** 20;
 
 /**
@@ -43,7 +42,7 @@ export function placeScene(
   const pixelSize =
     options.pixelSize ?? (scene.header.groundSampleDistance ?? Number.NaN) / (crs.metresPerUnit || 1);
   if (!(pixelSize > 0)) throw noPlace(scene, 'has no ground sample distance');
-  const grid = gridOf(scene, mapping, toTarget, crs, pixelSize);
+  const grid = gridOf(scene, toTarget, crs, pixelSize);
 
   /** Fractional source columns and rows at the nodes of a square, `[nodes, nodes]` each. */
   function positions(squareColumn: number, squareRow: number): { columns: Float64Array; rows: Float64Array } {
@@ -177,28 +176,13 @@ function zoneOf(scene: Pick<Scene, 'header'>, mapping: GroundMapping, crs: Crs):
 
 function gridOf(
   scene: Pick<Scene, 'header'>,
-  mapping: GroundMapping,
   toTarget: (x: number, y: number) => [number, number],
   crs: Crs,
   pixelSize: number,
 ): Grid {
-  const { width, height } = scene.header.grid;
-  let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (let step = 0; step <= borderPoints; step++) {
-    const share = step / borderPoints;
-    for (const [column, row] of [
-      [share * width, 0],
-      [share * width, height],
-      [0, share * height],
-      [width, share * height],
-    ] as const) {
-      const [x, y] = toTarget(...mapping.toGround(column, row));
-      left = Math.min(left, x);
-      right = Math.max(right, x);
-      bottom = Math.min(bottom, y);
-      top = Math.max(top, y);
-    }
-  }
+  const [left, bottom, right, top] = boxAround(
+    gridOutline(scene.header.grid).map(([x, y]) => toTarget(x, y)),
+  );
   // Whole multiples of the pixel: scenes of one zone and pixel size share one grid.
   const x = Math.floor(left / pixelSize);
   const y = Math.ceil(top / pixelSize);

@@ -1,8 +1,8 @@
 import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
-import { type Affine, applyAffine, isPixelTransform } from '../raster/affine.ts';
+import { type Affine, isPixelTransform } from '../raster/affine.ts';
 import type { Crs } from '../raster/crs.ts';
 import { toOwnGeographic } from '../raster/crs.ts';
-import { coveredBox } from '../raster/extent.ts';
+import { coveredBox, groundOf } from '../raster/extent.ts';
 import { fingerprintFile } from '../scene/fingerprint.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { BandHeader, SceneHeader } from '../scene/scene.ts';
@@ -16,14 +16,14 @@ export interface SceneInfo {
   height: number;
   bands: BandHeader[];
   crs: Pick<Crs, 'epsg' | 'name' | 'kind'> | null;
-  /** GDAL's order, or null without georeference. */
+  /** GDAL's order, or null without georeference; with ground control points, the closest to them. */
   transform: Affine | null;
   /** Size of a pixel in units of the CRS: along columns, along rows. */
   pixelSize: [number, number] | null;
   /** Degrees for geographic systems, metres (or the system's unit) for projected ones. */
   unit: string | null;
   groundSampleDistance: number | null;
-  /** Of the corners, in CRS units: x minimum, y minimum, x maximum, y maximum. */
+  /** In CRS units: x minimum, y minimum, x maximum, y maximum. */
   extent: [number, number, number, number] | null;
   /** Of the centre, degrees; null where it has none. */
   centre: { longitude: number; latitude: number } | null;
@@ -60,7 +60,7 @@ export function describeHeader(
   const { width, height, transform, crs } = grid;
   const placed = crs !== null || !isPixelTransform(transform);
   const toDegrees = crs === null ? null : toOwnGeographic(crs);
-  const [longitude, latitude] = toDegrees?.(...applyAffine(transform, width / 2, height / 2)) ?? [
+  const [longitude, latitude] = toDegrees?.(...groundOf(grid)(width / 2, height / 2)) ?? [
     Number.NaN,
     Number.NaN,
   ];

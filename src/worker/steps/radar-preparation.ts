@@ -2,7 +2,7 @@ import { prepareRadar } from '../prep/sar/prepare-radar.ts';
 import { changeRecipe, isRadar, proposeRadarRecipe } from '../prep/sar/propose-recipe.ts';
 import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
 import { type Crs, transformer } from '../raster/crs.ts';
-import { type Extent, extentWindow } from '../raster/extent.ts';
+import { boxAround, boxOutline, type Extent, extentWindow } from '../raster/extent.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 import { openScene } from '../scene/open-scene.ts';
@@ -98,22 +98,9 @@ export function runWindow({ scene, placedFrom }: RunScene, extent: Extent | null
       ? transformer(placedFrom, grid.crs)
       : null;
   if (project === null) return extentWindow(grid, extent);
-  const [left, bottom, right, top] = extent.box;
-  const box: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let at = 0; at <= borderSteps; at++) {
-    const [x, y] = [left + ((right - left) * at) / borderSteps, bottom + ((top - bottom) * at) / borderSteps];
-    for (const [east, north] of [project(x, bottom), project(x, top), project(left, y), project(right, y)]) {
-      box[0] = Math.min(box[0], east);
-      box[1] = Math.min(box[1], north);
-      box[2] = Math.max(box[2], east);
-      box[3] = Math.max(box[3], north);
-    }
-  }
+  const box = boxAround(boxOutline(extent.box).map(([x, y]) => project(x, y)));
   return extentWindow(grid, { unit: 'crs', box });
 }
-
-/** A straight border of the file's system is a curve in another. */
-const borderSteps = 16;
 
 /** Opens a scene for a run. Throws as `openScene`, `prepareRadar` and `placeScene`. */
 export async function openRunScene(

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Affine, applyAffine } from '../../../src/worker/raster/affine.ts';
-import { extentWindow } from '../../../src/worker/raster/extent.ts';
+import { coveredBox, extentWindow, groundOf } from '../../../src/worker/raster/extent.ts';
 import type { Grid } from '../../../src/worker/raster/grid.ts';
+import {
+  bestAffine,
+  type GroundControlPoint,
+  groundControlOf,
+} from '../../../src/worker/raster/ground-control.ts';
 
 const size = { width: 400, height: 300 };
 const whole = fc.integer({ min: 0, max: 250 });
@@ -65,4 +70,32 @@ it('refuses a box beside the scene, and says what the scene covers', () => {
   const place: Grid = { ...size, transform: [100, 0.5, 0, 200, 0, -0.5], crs: null };
   expect(() => extentWindow(place, { unit: 'crs', box: [0, 0, 10, 10] })).toThrow('100,50,300,200');
   expect(() => extentWindow(place, { unit: 'pixels', box: [400, 0, 10, 10] })).toThrow('0,0,400,300');
+});
+
+it('covers all the ground of a scene with ground control points, and no more', () => {
+  const { width, height } = size;
+  fc.assert(
+    fc.property(fc.double({ min: -40, max: 40, noNaN: true }), whole, whole, (bow, column, row) => {
+      // The upper and the lower edge bow by `bow` metres in their middle: corners alone would not show it.
+      const points = [0, 100, 200, 300, 400].flatMap((c) =>
+        [0, 150, 300].map(
+          (r): GroundControlPoint => [c, r, 1000 + c, 5000 - r + bow * (1 - (c / 200 - 1) ** 2)],
+        ),
+      );
+      const place: Grid = {
+        ...size,
+        transform: bestAffine(points),
+        crs: null,
+        groundControl: groundControlOf(points, false)!,
+      };
+      const box = coveredBox(place);
+      const expected = [1000, 4700 + Math.min(bow, 0), 1400, 5000 + Math.max(bow, 0)];
+      for (const edge of [0, 1, 2, 3]) expect(box[edge], `edge ${edge}`).toBeCloseTo(expected[edge]!, 6);
+      const [x, y] = groundOf(place)((column / 250) * width, (row / 250) * height);
+      expect(x).toBeGreaterThanOrEqual(box[0] - 1e-6);
+      expect(y).toBeGreaterThanOrEqual(box[1] - 1e-6);
+      expect(x).toBeLessThanOrEqual(box[2] + 1e-6);
+      expect(y).toBeLessThanOrEqual(box[3] + 1e-6);
+    }),
+  );
 });

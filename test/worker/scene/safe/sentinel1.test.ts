@@ -16,6 +16,7 @@ import { openScene } from '../../../../src/worker/scene/open-scene.ts';
 import { parseAnnotation } from '../../../../src/worker/scene/safe/annotation.ts';
 import { rangeDoppler, speedOfLight, toEarthFixed } from '../../../../src/worker/scene/safe/orbit.ts';
 import { plainName } from '../../../../src/worker/scene/safe/product-files.ts';
+import { describeScene } from '../../../../src/worker/steps/info.ts';
 import { zip } from '../../weights/zip-writer.ts';
 import { plainTiff, type SyntheticProduct, syntheticFiles, writeProduct } from './synthetic-product.ts';
 
@@ -106,6 +107,30 @@ describe.skipIf(real === '')('the Sentinel-1 product', () => {
     }
     expect(annotation.grid.length).toBe(210);
     expect(worst).toBeLessThan(0.05);
+  });
+
+  test('the extent that is told ends with the geolocation grid, not where its best fit does', async () => {
+    const { extent, centre } = await describeScene(real);
+    const scene = await openScene(real);
+    const { header } = scene;
+    await scene.close();
+    const { points } = header.grid.groundControl!;
+    const [longitudes, latitudes] = [points.map((point) => point[2]), points.map((point) => point[3])];
+    const ofPoints = [
+      Math.min(...longitudes),
+      Math.min(...latitudes),
+      Math.max(...longitudes),
+      Math.max(...latitudes),
+    ];
+    // The manifest's footprint; the grid lies on terrain of up to 1.7 km, about a kilometre beside it.
+    const footprint = [8.772268, 45.614502, 12.446052, 47.512238];
+    extent!.forEach((value, edge) => {
+      // Points are pixels' centres, half a pixel of 10 m inside; atol 3e-4 degrees.
+      expect(Math.abs(value - ofPoints[edge]!), `edge ${edge}`).toBeLessThan(3e-4);
+      expect(Math.abs(value - footprint[edge]!), `edge ${edge}`).toBeLessThan(0.02);
+    });
+    const middle = groundMapping(header.grid.groundControl!).toGround(25788 / 2, 16685 / 2);
+    expect([centre!.longitude, centre!.latitude]).toEqual(middle);
   });
 });
 
