@@ -14,8 +14,8 @@ import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { classEntries } from '../src/worker/classmap/classes.ts';
 import { decisionRule } from '../src/worker/classmap/decide.ts';
+import { conductorLimits } from '../src/worker/steps/conductor-limits.ts';
 import { segmentScene } from '../src/worker/steps/segment.ts';
-import { threadLimits } from '../src/worker/steps/thread-limits.ts';
 import { WindowRows } from '../src/worker/steps/window-rows.ts';
 import { planWindows } from '../src/worker/tile/plan.ts';
 import type { WindowScorer } from '../src/worker/tile/window-scorer.ts';
@@ -176,11 +176,11 @@ export function measureApart(size: number, words: number): MemoryFigures {
   return JSON.parse(child.stdout) as MemoryFigures;
 }
 
-/** The same in an engine thread of this process, with the limits that engine threads have. */
+/** The same in a thread of this process, with the conductor's limits. */
 async function measureInThread(size: number, words: number): Promise<MemoryFigures> {
   const thread = new Worker(fileURLToPath(import.meta.url), {
     workerData: { size, words },
-    resourceLimits: threadLimits,
+    resourceLimits: conductorLimits,
   });
   const [[figures]] = await Promise.all([once(thread, 'message'), once(thread, 'exit')]);
   return figures as MemoryFigures;

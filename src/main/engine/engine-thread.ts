@@ -1,4 +1,4 @@
-import { type Transferable, Worker } from 'node:worker_threads';
+import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
 import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem, fromRecord, toRecord } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
@@ -42,9 +42,9 @@ export class EngineThread<Table extends TaskTable<Table> = Tasks> {
   #closed = false;
 
   /** @param name shown by debuggers and in the problem of a thread that died */
-  constructor(name: string, file = threadFile) {
+  constructor(name: string, file = threadFile, resourceLimits: ResourceLimits = {}) {
     // The reader of GeoTIFFs brings a library that expects an object here in every thread but the main one.
-    this.#worker = new Worker(file, { name, workerData: {} });
+    this.#worker = new Worker(file, { name, workerData: {}, resourceLimits });
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#failAll(asProblem(error)));
     this.#worker.on('messageerror', (error) => this.#failAll(asProblem(error)));

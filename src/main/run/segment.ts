@@ -11,6 +11,7 @@ import { Cancelled, Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { stackedFiles } from '../../worker/scene/band-stack.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
+import { conductorLimits } from '../../worker/steps/conductor-limits.ts';
 import { coordinateLabeller } from '../../worker/steps/coordinate-labeller.ts';
 import { type Examples, queriesOf } from '../../worker/steps/queries.ts';
 import { type PicturePart, reducedGrid } from '../../worker/steps/reduce-strip.ts';
@@ -108,7 +109,7 @@ export async function runSegment(input: SegmentInput, options: SegmentOptions = 
     notes.push(text);
     options.onNote?.(text);
   };
-  const conductor = new EngineThread('conductor');
+  const conductor = new EngineThread('conductor', undefined, conductorLimits);
   try {
     const preparation = await conductor.run('planRadarPreparation', request, { signal: options.signal });
     const scoring = scoringOf(request, pack, preparation.modality);
