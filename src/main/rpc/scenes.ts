@@ -1,35 +1,9 @@
 import * as z from 'zod';
+import { tileStyle } from '../../worker/tiles/style.ts';
 import { box, call, crsName, id, label, path, plain } from './base.ts';
 
-const range = z.object({ low: z.number(), high: z.number() });
-
-/** 0-based. */
-const radarChannel = z.object({ band: z.int(), by: z.int().nullable() });
-
 /** How a raster is drawn. */
-export const rasterStyle = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('imagery'),
-    /** 0-based; the same band three times is grey. */
-    bands: z.tuple([z.int(), z.int(), z.int()]),
-    stretch: z.tuple([range, range, range]),
-    gamma: z.number().positive(),
-  }),
-  /** Backscatter: each channel the power of a band, or its quotient `by` another, stretched in `scale`. */
-  z.object({
-    kind: z.literal('radar'),
-    quantity: z.enum(['amplitude', 'power', 'decibel']),
-    channels: z.tuple([radarChannel, radarChannel, radarChannel]),
-    scale: z.enum(['linear', 'decibel']),
-    stretch: z.tuple([range, range, range]),
-    gamma: z.number().positive(),
-  }),
-  z.object({
-    kind: z.literal('classes'),
-    band: z.int(),
-    colours: z.array(z.object({ value: z.number(), colour: z.string(), opacity: z.number().optional() })),
-  }),
-]);
+export const rasterStyle = tileStyle;
 export type RasterStyle = z.output<typeof rasterStyle>;
 
 /** A scene's header as `landscribe info` tells it. */
@@ -46,7 +20,7 @@ export const sceneInfo = z.looseObject({
   unit: z.string().nullable(),
   /** Metres per pixel; null without a CRS. */
   groundSampleDistance: z.number().nullable(),
-  /** Of the corners, in its own CRS. */
+  /** In its own CRS. */
   extent: box,
   modality: z.enum(['optical', 'sar']),
   overviews: z.array(z.object({ width: z.int(), height: z.int() })),
@@ -55,7 +29,7 @@ export const sceneInfo = z.looseObject({
 export type SceneInfo = z.output<typeof sceneInfo>;
 
 /** Of a sample of one band's valid values. */
-export const bandStatistics = z.object({
+const bandStatistics = z.object({
   band: z.int(),
   name: z.string(),
   minimum: z.number(),

@@ -57,17 +57,6 @@ export type ClassStyle = z.infer<typeof classStyle>;
 export const tileStyle = z.discriminatedUnion('kind', [imageryStyle, radarStyle, classStyle]);
 export type TileStyle = z.infer<typeof tileStyle>;
 
-/** A style from JSON. Throws `tiles/bad-style`, which names what is wrong. */
-export function parseTileStyle(value: unknown): TileStyle {
-  const parsed = tileStyle.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw bad(
-    `${issue?.path.join('.') || 'style'}: ${issue?.message ?? 'invalid'}`,
-    'Reset the style of the layer.',
-  );
-}
-
 /** The style a palette raster brings along: every index in its own colour. */
 export function paletteStyle(palette: readonly Uint8Array[]): ClassStyle {
   const [reds, greens, blues] = palette as [Uint8Array, Uint8Array, Uint8Array];
