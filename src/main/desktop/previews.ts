@@ -25,7 +25,7 @@ const idleTime = 600_000;
 const keptPictures = 2;
 
 /** What of a run's settings an encoding depends on; the others may change while it is asked. */
-export function encodingKey(settings: RunSettings): string {
+function encodingKey(settings: RunSettings): string {
   const { pack, resolution, bands, provider, threads, window, stride } = settings;
   const { attention, lastLayers, upsampler, radar } = settings;
   return JSON.stringify([

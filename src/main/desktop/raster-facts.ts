@@ -30,7 +30,7 @@ export interface RasterFacts {
 const radarRole = /^(VV|VH|HH|HV)$/i;
 
 /** Reads a raster's header. Throws `scene/…`. */
-export async function readRasterFacts(file: string, signal?: AbortSignal): Promise<RasterFacts> {
+async function readRasterFacts(file: string, signal?: AbortSignal): Promise<RasterFacts> {
   const scene = await openScene(file, signal, { allowIncomplete: true, cacheBytes: 1 << 20 });
   try {
     const { header } = scene;
@@ -66,7 +66,7 @@ export function sceneInfoOf(facts: RasterFacts, crs: Crs | null, ofProject: Crs 
 }
 
 /** Changes when the file does; of a product's folder, with its manifest; of a stack, with any of its files. */
-export async function versionOf(scene: string): Promise<string> {
+async function versionOf(scene: string): Promise<string> {
   const hash = createHash('sha256').update(scene);
   for (const file of await filesOfScene(scene)) {
     const about = await stat(file);

@@ -27,7 +27,7 @@ export function systemNamed(name: string, ofProject: Crs | null): Crs | null {
   );
 }
 
-export function sameSystem(a: Crs, b: Crs): boolean {
+function sameSystem(a: Crs, b: Crs): boolean {
   if (a.epsg !== null || b.epsg !== null) return a.epsg === b.epsg;
   return a.name === b.name && a.proj4 === b.proj4 && a.wkt === b.wkt;
 }

@@ -17,7 +17,6 @@ const request = z.object({
   secondClass: z.int(),
   name: z.string().min(1),
 });
-export type DifferenceJobRequest = z.output<typeof request>;
 
 /**
  * Makes the difference of two class maps a raster of the project, with its table of areas as the run's summary. A

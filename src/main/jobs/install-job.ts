@@ -10,7 +10,6 @@ const request = z.object({
   from: z.string().nullable(),
   precision: z.enum(precisions).default('float32'),
 });
-export type InstallJobRequest = z.output<typeof request>;
 
 /** Downloads, converts and tries out a published pack whose licences the user has accepted; resumes its downloads. */
 export function installJob(home: Home, onInstalled: () => void): JobRunner {

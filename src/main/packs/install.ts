@@ -189,7 +189,7 @@ function describe(
   return lines.join('\n');
 }
 
-export function sizeText({ bytes, megabytes }: PublishedFile): string {
+function sizeText({ bytes, megabytes }: PublishedFile): string {
   const size = bytes === null ? megabytes : bytes / 1e6;
   return size === null
     ? 'size not stated'

@@ -124,7 +124,7 @@ function candidatesFor(files: readonly string[], found: ReadonlyMap<string, stri
 }
 
 /** Whether a file is the one that a link means. */
-export async function isSame(link: FileLink, candidate: string): Promise<boolean> {
+async function isSame(link: FileLink, candidate: string): Promise<boolean> {
   if ((await bytesOfScene(candidate).catch(() => null)) !== link.bytes) return false;
   if (link.fingerprint === null) return true;
   return (await fingerprintFile(candidate).catch(() => null)) === link.fingerprint;

@@ -15,7 +15,7 @@ const nativeLittleEndian = endianness() === 'LE';
 export type Envelope = Float64Array;
 
 /** Envelope of a polygon from its exterior ring (x, y, x, y, …), written into `into`. */
-export function ringEnvelope(ring: Float64Array, into: Envelope): void {
+function ringEnvelope(ring: Float64Array, into: Envelope): void {
   let minX = Number.POSITIVE_INFINITY;
   let maxX = Number.NEGATIVE_INFINITY;
   let minY = Number.POSITIVE_INFINITY;

@@ -44,7 +44,7 @@ export function createPrivateGeoPackage(path: string): Database.Database {
 }
 
 /** Makes an empty database a GeoPackage: identity, the tables the standard requires, styles, metadata, counts. */
-export function createGeoPackageTables(database: Database.Database): void {
+function createGeoPackageTables(database: Database.Database): void {
   database.pragma(`application_id = ${schema.applicationId}`);
   database.pragma(`user_version = ${schema.userVersion}`);
   database.transaction(() => {

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { ProblemRecord } from '../../worker/report/problem-record.ts';
 import type { Progress } from '../../worker/report/progress.ts';
 
-export const jobStates = ['queued', 'running', 'interrupted', 'cancelled', 'failed', 'done'] as const;
+const jobStates = ['queued', 'running', 'interrupted', 'cancelled', 'failed', 'done'] as const;
 /** `interrupted`: was running when the program ended without ending it. */
 export type JobState = (typeof jobStates)[number];
 

@@ -54,7 +54,7 @@ export class ProjectLock {
   }
 }
 
-export function lockPath(projectPath: string): string {
+function lockPath(projectPath: string): string {
   return `${projectPath}.lock`;
 }
 

@@ -29,5 +29,3 @@ export function crsOf(value: unknown): Crs | null {
   if ('epsg' in parsed) return crsFromEpsg(parsed.epsg);
   return { epsg: null, ...parsed };
 }
-
-export type StoredCrs = z.output<typeof storedCrs>;

@@ -30,7 +30,7 @@ export type Polygon = z.output<typeof polygon>;
 /** Live filter of a layer: polygons below either are hidden, never removed. */
 export const layerFilter = z.object({ confidence: z.number().min(0).max(1), area: z.number().min(0) });
 
-export const exportRequest = z.object({
+const exportRequest = z.object({
   layer: table,
   /** Base name; each format adds its ending. */
   out: path,

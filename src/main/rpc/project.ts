@@ -5,7 +5,7 @@ import { prompt } from './prompts.ts';
 import { rasterStyle, sceneInfo } from './scenes.ts';
 import { system } from './systems.ts';
 
-export const projectScene = z.object({
+const projectScene = z.object({
   id,
   name: z.string(),
   path,
@@ -25,7 +25,7 @@ export const projectScene = z.object({
 });
 export type ProjectScene = z.output<typeof projectScene>;
 
-export const projectLayer = z.object({
+const projectLayer = z.object({
   table,
   name: z.string(),
   crs: crsName,
@@ -42,7 +42,7 @@ export const projectLayer = z.object({
 export type ProjectLayer = z.output<typeof projectLayer>;
 
 /** A raster of a run: class map, confidence, difference. */
-export const projectRaster = z.object({
+const projectRaster = z.object({
   id,
   runId: id,
   kind: z.enum(['class-map', 'confidence', 'difference']),
@@ -103,7 +103,7 @@ export const treeNode: z.ZodType<TreeNode> = z.lazy(() =>
   ]),
 );
 
-export const projectView = z.object({
+const projectView = z.object({
   id,
   name: z.string(),
   kind: z.enum(['map', 'bookmark']),
@@ -111,7 +111,7 @@ export const projectView = z.object({
 });
 export type ProjectView = z.output<typeof projectView>;
 
-export const missingFile = z.object({
+const missingFile = z.object({
   kind: z.enum(['scene', 'raster']),
   id,
   name: z.string(),
@@ -122,7 +122,7 @@ export const missingFile = z.object({
 export type MissingFile = z.output<typeof missingFile>;
 
 /** All of a project that a window shows, but for polygons and pixels. */
-export const projectState = z.object({
+const projectState = z.object({
   path,
   name: z.string(),
   /** Not yet given a place by the user; lies among the program's own files until then. */

@@ -94,7 +94,7 @@ export const provider = z.object({
 export type Provider = z.output<typeof provider>;
 
 /** Features of a scene beside its project. */
-export const storedFeatures = z.object({
+const storedFeatures = z.object({
   pack: z.string(),
   /** Windows that are stored, of how many. */
   finished: z.int(),

@@ -31,7 +31,7 @@ const extent = z.discriminatedUnion('unit', [
 ]);
 
 /** What `segment` may be asked, with the papers' values as defaults. */
-export const segmentRequest = z.strictObject({
+const segmentRequest = z.strictObject({
   scene: z.string().min(1),
   pack: z.string().min(1),
   classes: z

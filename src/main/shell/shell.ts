@@ -148,7 +148,7 @@ function listen(window: BrowserWindow, host: HostProcess): void {
 }
 
 /** The project file among a command line's words. */
-export function projectAmong(argv: readonly string[]): string | null {
+function projectAmong(argv: readonly string[]): string | null {
   const found = argv.slice(1).findLast((word) => !word.startsWith('-') && /\.gpkg$/i.test(word));
   return found === undefined ? null : path.resolve(found);
 }

@@ -7,7 +7,7 @@ import { type TileMapping, tileMapping } from './tile-mapping.ts';
 import { type TileFeature, VectorTileWriter } from './vector-tile-writer.ts';
 
 /** Tile units along a side. */
-export const tileExtent = 4096;
+const tileExtent = 4096;
 /** Lines at the tile's edge are drawn from both sides: what lies this far outside, tile units, belongs to it too. */
 const margin = 128;
 /** At most so many polygons with a shape of their own on a tile, the largest: one a pixel. */

@@ -352,7 +352,7 @@ export function areaText(area: number): string {
   return area >= 1e6 ? `${(area / 1e6).toFixed(3)} km²` : `${area.toFixed(1)} m²`;
 }
 
-export function lengthText(length: number): string {
+function lengthText(length: number): string {
   return length >= 1e4 ? `${(length / 1000).toFixed(2)} km` : `${length.toFixed(1)} m`;
 }
 

@@ -6,7 +6,7 @@ import type { BenchmarkSet } from './sets.ts';
  * for the set, and the pack's upsampler; the others are what SegEarth-OV was compared with: their own attention in the
  * last layer, no upsampler, no bias alleviation, the set's own threshold.
  */
-export const methodNames = ['segearth', 'clip', 'maskclip', 'sclip', 'clearclip', 'gem'] as const;
+const methodNames = ['segearth', 'clip', 'maskclip', 'sclip', 'clearclip', 'gem'] as const;
 export type MethodName = (typeof methodNames)[number];
 
 /** What a run may change of its method; null leaves the method's own. */

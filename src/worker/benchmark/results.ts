@@ -79,7 +79,7 @@ async function replaceFile(file: string, text: string): Promise<void> {
 }
 
 /** RFC 4180. */
-export function resultsCsv(rows: readonly ResultRow[]): string {
+function resultsCsv(rows: readonly ResultRow[]): string {
   const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return [columns, ...rows.map((row) => columns.map((name) => row[name]))]
     .map((line) => `${line.map(cell).join(',')}\r\n`)

@@ -81,7 +81,7 @@ export async function readClassNames(classMapPath: string): Promise<string[]> {
   );
 }
 
-export function sidecarPath(classMapPath: string): string {
+function sidecarPath(classMapPath: string): string {
   return `${classMapPath}.aux.xml`;
 }
 

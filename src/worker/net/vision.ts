@@ -97,7 +97,7 @@ export function visionTower(
 }
 
 /** Class token and patches with their positions, after `ln_pre`: `[B, 1 + N, width]`. */
-export function embedPatches(
+function embedPatches(
   graph: Graph,
   parameters: Parameters,
   geometry: VisionGeometry,

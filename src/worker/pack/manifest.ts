@@ -66,7 +66,6 @@ const manifest = z.object({
 });
 
 export type Manifest = z.output<typeof manifest>;
-export type EncoderManifest = z.output<typeof encoder>;
 
 /** The manifest in `text`; throws `pack/manifest` naming `path` and the first thing that is wrong. */
 export function parseManifest(text: string, path: string): Manifest {

@@ -47,23 +47,6 @@ export function fillRectangle(
   }
 }
 
-/** A line of one pixel between two points, both ends included, cut to the picture. */
-export function drawLine(
-  picture: Picture,
-  x0: number,
-  y0: number,
-  x1: number,
-  y1: number,
-  colour: Colour,
-): void {
-  const steps = Math.max(1, Math.ceil(Math.max(Math.abs(x1 - x0), Math.abs(y1 - y0))));
-  for (let step = 0; step <= steps; step++) {
-    const x = Math.round(x0 + ((x1 - x0) * step) / steps);
-    const y = Math.round(y0 + ((y1 - y0) * step) / steps);
-    if (x >= 0 && y >= 0 && x < picture.width && y < picture.height) setPixel(picture, x, y, colour);
-  }
-}
-
 /** Width in pixels of a line of text at a whole-numbered scale. */
 export function textWidth(text: string, scale: number): number {
   return Math.max(0, printable(text).length * (glyphWidth + 1) - 1) * scale;

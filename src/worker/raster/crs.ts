@@ -226,19 +226,6 @@ export function transformer(from: Crs, to: Crs): Transformer | null {
   return between(from.proj4, to.proj4);
 }
 
-/** One point from `from` to `to`; for many points take `transformer`. Throws `crs/no-projection` where none exists. */
-export function projectPoint(from: Crs, to: Crs, x: number, y: number): [number, number] {
-  const project = transformer(from, to);
-  if (project === null) {
-    throw new Problem(
-      'crs/no-projection',
-      `Coordinates cannot be converted from ${from.name} to ${to.name}.`,
-      'Reproject the file to a system with an EPSG code first.',
-    );
-  }
-  return project(x, y);
-}
-
 function between(from: string, to: string): Transformer {
   const converter = proj4(from, to);
   return (x, y) => {

@@ -176,7 +176,7 @@ function wholeJpeg(image: TiffImage, bytes: Uint8Array, stride: number): Uint8Ar
 }
 
 /** Size and components in the frame header of a JPEG stream (ITU-T T.81 B.2.2), null where there is none. */
-export function jpegSize(stream: Uint8Array): { width: number; height: number; components: number } | null {
+function jpegSize(stream: Uint8Array): { width: number; height: number; components: number } | null {
   let at = 2;
   while (at + 9 < stream.length) {
     if (stream[at] !== 0xff) return null;

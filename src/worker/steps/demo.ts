@@ -12,7 +12,7 @@ import { writeSceneImage, writeSceneTruth } from '../synthetic/write-scene.ts';
 export const demoSeed = 2;
 
 /** Metres per pixel of the demo. */
-export const demoResolution = 0.5;
+const demoResolution = 0.5;
 
 export interface DemoScene {
   scene: SyntheticScene;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type GeoTiffLayout, GeoTiffWriter, removePart } from '../classmap/geotiff-writer.ts';
+import { type GeoTiffLayout, GeoTiffWriter } from '../classmap/geotiff-writer.ts';
 import { readJournal, type SavedRun } from '../classmap/journal.ts';
 import { Problem } from '../report/problem.ts';
 import { asProblem } from '../report/problem-record.ts';
@@ -167,10 +167,4 @@ export async function rememberFinished(outputs: SegmentOutputs, finished: Finish
   } catch (error) {
     throw asProblem(error);
   }
-}
-
-/** Removes the unfinished files of a run, so that the next one begins anew. */
-export async function forgetRun(outputs: SegmentOutputs): Promise<void> {
-  await removePart(partPath(outputs, outputs.classMap));
-  await removePart(partPath(outputs, outputs.confidence));
 }

@@ -10,7 +10,7 @@ import { type LossHistory, lossPicture, lossTable, readLossTable } from './loss-
 import type { Stepper } from './step.ts';
 
 /** Files of a training run's folder. */
-export const trainingFiles = {
+const trainingFiles = {
   /** Parameters and optimiser state, and the step they belong to. */
   checkpoint: 'checkpoint.safetensors',
   table: 'loss.csv',

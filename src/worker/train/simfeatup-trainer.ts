@@ -34,7 +34,7 @@ export interface SimFeatUpRun {
 }
 
 /** NAdam as in the paper. */
-export const simFeatUpOptimiser: OptimiserOptions = {
+const simFeatUpOptimiser: OptimiserOptions = {
   kind: 'nadam',
   beta1: 0.9,
   beta2: 0.999,

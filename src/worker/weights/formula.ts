@@ -25,7 +25,7 @@ export function formulaClip(geometry: ClipGeometry, seed: string): NamedWeights 
 }
 
 /** One tensor of the formula, row-major. */
-export function formulaTensor(seed: string, name: string, shape: readonly number[]): Float32Array {
+function formulaTensor(seed: string, name: string, shape: readonly number[]): Float32Array {
   const out = new Float32Array(shape.reduce((count, extent) => count * extent, 1));
   const leaf = name.slice(name.lastIndexOf('.') + 1);
   if (name === 'logit_scale') return out.fill(roundToHalf(Math.log(100)));

@@ -3,7 +3,7 @@ import { type CheckpointFile, quoted } from './checkpoint-file.ts';
 import { ElementSink, type ElementType } from './elements.ts';
 
 /** 512 MiB as float32. The largest tensor of the published CLIPs (ViT-H's token embedding) has 51 million elements. */
-export const elementLimit = 1 << 27;
+const elementLimit = 1 << 27;
 
 export function missingTensor(path: string, name: string): never {
   throw new Problem(

@@ -4,7 +4,7 @@ import { bytesPerElement, type ElementType, elementCount } from './elements.ts';
 import { missingTensor, readFloat32, requireReadable } from './read-tensor.ts';
 
 /** safetensors' own names of the element types this program reads. */
-export const safetensorsTypes: Record<string, ElementType> = {
+const safetensorsTypes: Record<string, ElementType> = {
   F64: 'float64',
   F32: 'float32',
   F16: 'float16',

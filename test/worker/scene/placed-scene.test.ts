@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { applyAffine, invertAffine } from '../../../src/worker/raster/affine.ts';
-import { projectPoint } from '../../../src/worker/raster/crs.ts';
+import { transformer } from '../../../src/worker/raster/crs.ts';
 import { groundMapping } from '../../../src/worker/raster/ground-control.ts';
 import { openScene } from '../../../src/worker/scene/open-scene.ts';
 import { placeScene } from '../../../src/worker/scene/placed-scene.ts';
@@ -121,7 +121,7 @@ test.skipIf(!existsSync(radar))('the Sentinel-1 product on a grid of 10 m', asyn
     [25_687.5, 16_584.5],
     [13_000.5, 8000.5],
   ] as const) {
-    const [x, y] = projectPoint(scene.header.grid.crs!, grid.crs!, ...mapping.toGround(column, row));
+    const [x, y] = transformer(scene.header.grid.crs!, grid.crs!)!(...mapping.toGround(column, row));
     const [atColumn, atRow] = applyAffine(inverse, x, y).map(Math.floor) as [number, number];
     const read = await placed.read({ column: atColumn, row: atRow, width: 1, height: 1 }, [0], 0);
     expect(read.valid[0], `column ${column}, row ${row}`).toBe(1);

@@ -16,7 +16,7 @@ const eccentricitySquared = flattening * (2 - flattening);
 const vectorsUsed = 8;
 
 /** Position and velocity at a time: Lagrange's polynomial through the eight nearest state vectors. */
-export function satelliteAt(orbit: Orbit, time: number): { position: Float64Array; velocity: Float64Array } {
+function satelliteAt(orbit: Orbit, time: number): { position: Float64Array; velocity: Float64Array } {
   const { times, positions, velocities } = orbit;
   const used = Math.min(vectorsUsed, times.length);
   let first = 0;

@@ -18,7 +18,7 @@ export interface ProductFiles {
 }
 
 /** Annotations of the longest products are some megabytes; parsed, a text takes forty times its size. */
-export const largestText = 16 * 2 ** 20;
+const largestText = 16 * 2 ** 20;
 
 /** A relative name as a manifest writes it (`./a/b`), or null for one that leads out of the product. */
 export function plainName(href: string): string | null {
