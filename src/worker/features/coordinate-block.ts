@@ -1,22 +1,34 @@
 import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw, inflateRaw } from 'node:zlib';
-import type { Coordinates } from './coordinates.ts';
+import { constants, crc32, deflateRaw, inflateRawSync } from 'node:zlib';
+import { type Coordinates, emptyCoordinates, levelUnit } from './coordinates.ts';
 import type { PixelBasis } from './pixel-basis.ts';
 import { damagedStore } from './record-log.ts';
+import { bandScan, planesAtOnce, Wavelets } from './wavelet.ts';
 
 /**
- * Blocks of coordinates as records: uint32 CRC of the rest, then a deflated body. The body: one byte, whether a mask
- * follows; the mask, one byte a pixel; one byte a direction, the bits of its levels (0: all are zero), 128 more where
- * they are predicted; the levels, a direction after the other. A predicted level is stored as what a prediction from its
- * neighbours above and to the left leaves (the median predictor of LOCO-I, Weinberger, Seroussi and Sapiro 2000); levels
- * of directions that hardly vary are better off, and sooner read, as they are. Numbers are folded to be ≥ 0: 16 bits as
- * low bytes and high bytes apart; 8 bits; or 4 or 2 bits, several a byte from the lowest bits up, where the largest
- * number stands for itself and more, and the bytes that follow say how much more for each in turn. Codes of less than a
- * byte let deflate spend less than a bit on a level, which most levels are worth.
+ * Blocks of coordinates as records: uint32 CRC of the rest, begun with the block's size; then a deflated body. Each direction's plane is split into
+ * bands of wavelets, whose numbers are rounded so that a step of each costs the pixels the same; most become 0. They are
+ * told stretch by stretch of the bands' order, a direction after the other: what is summed up meanwhile stays in the
+ * processor's nearest cache. The body: one byte, whether a mask follows; the mask, one byte a pixel; uint16 a stretch and
+ * direction, how many numbers are not 0; for each of these how many zeros lie before it (255: so many, and more follows);
+ * for each its code (255: an int32 follows instead): 2 · (size - 1), 1 more where it is negative.
  */
 
 const deflate = promisify<Buffer, { level: number; strategy: number }, Buffer>(deflateRaw);
-const inflate = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflateRaw);
+
+/** One for the whole thread: no two blocks are worked on at once, and its memory stays. */
+const wavelets = new Wavelets();
+
+/** Pixels of a block, at most. */
+export const mostPixels = 65_535;
+/** What rounds up: as small numbers are frequent, 0 is worth more than its half. */
+const roundingUp = 0.4;
+/** What does not fit a byte is told by more of them. */
+const more = 255;
+const longestCode = 5;
+/** Numbers of a direction that are told at a time. */
+const stretch = 1024;
+const inflatedAtOnce = 131_072;
 
 /** Null for a block without measurements. */
 export async function encodeBlock({
@@ -28,251 +40,228 @@ export async function encodeBlock({
 }: Coordinates): Promise<Buffer | null> {
   if (!valid.includes(1)) return null;
   const pixels = width * height;
+  if (pixels > mostPixels) throw new RangeError('a block has too many pixels');
   const { rank } = basis;
   const masked = valid.includes(0);
-  const body = Buffer.alloc(1 + (masked ? pixels : 0) + rank + 2 * rank * pixels);
-  body[0] = masked ? 1 : 0;
-  let at = 1;
-  if (masked) {
-    body.set(valid, at);
-    at += pixels;
+  const stretches = Math.ceil(pixels / stretch);
+  const head = Buffer.alloc(1 + (masked ? pixels : 0) + 2 * rank * stretches);
+  head[0] = masked ? 1 : 0;
+  if (masked) head.set(valid, 1);
+  const planes = splitPlanes({ basis, width, height, levels });
+  const { places, norms } = bandScan(width, height);
+  const runs = Buffer.allocUnsafe(runBytes(rank, pixels));
+  const codes = Buffer.allocUnsafe(longestCode * rank * pixels);
+  let run = 0;
+  let code = 0;
+  let counted = head.length - 2 * rank * stretches;
+  for (let first = 0; first < pixels; first += stretch) {
+    const end = Math.min(pixels, first + stretch);
+    for (let k = 0; k < rank; k++) {
+      const plane = k * pixels;
+      let count = 0;
+      let next = first;
+      for (let i = first; i < end; i++) {
+        const number = planes[plane + places[i]!]! * norms[i]!;
+        const size = Math.floor(Math.abs(number) + roundingUp);
+        if (size === 0) continue;
+        let zeros = i - next;
+        next = i + 1;
+        for (; zeros >= more; zeros -= more) runs[run++] = more;
+        runs[run++] = zeros;
+        count++;
+        const coded = 2 * (size - 1) + (number < 0 ? 1 : 0);
+        codes[code++] = coded < more ? coded : more;
+        if (coded >= more) code = codes.writeInt32LE(number < 0 ? -size : size, code);
+      }
+      counted = head.writeUInt16LE(count, counted);
+    }
   }
-  const bits = at;
-  at += rank;
-  const plain = new Uint16Array(pixels);
-  const rest = new Uint16Array(pixels);
-  for (let k = 0; k < rank; k++) {
-    foldPlain(levels, k, rank, width, height, plain);
-    takeApart(levels, k, rank, width, height, rest);
-    const predicted = bitsOfAll(rest) < 0.98 * bitsOfAll(plain);
-    const numbers = predicted ? rest : plain;
-    const largest = numbers.reduce((most, value) => (value > most ? value : most), 0);
-    if (largest === 0) continue;
-    const size = bitsFor(numbers, largest);
-    body[bits + k] = size | (predicted ? predictedFlag : 0);
-    at = pack(numbers, size, body, at);
-  }
-  const packed = await deflate(body.subarray(0, at), { level: 6, strategy: constants.Z_FILTERED });
+  const body = Buffer.concat([head, runs.subarray(0, run), codes.subarray(0, code)]);
+  const packed = await deflate(body, { level: 6, strategy: constants.Z_RLE });
   const record = Buffer.alloc(4 + packed.length);
   record.set(packed, 4);
-  record.writeUInt32LE(crc32(packed), 0);
+  record.writeUInt32LE(checksum(packed, width, height), 0);
   return record;
 }
 
+/** Bands of all directions in steps, `[rank, height, width]`. */
+function splitPlanes({ basis, width, height, levels }: Omit<Coordinates, 'valid'>): Float32Array {
+  const { rank, step } = basis;
+  const pixels = width * height;
+  const bands = new Float32Array(rank * pixels);
+  const planes = wavelets.planes(width, height);
+  const scale = levelUnit / step;
+  for (let first = 0; first < rank; first += planesAtOnce) {
+    const count = Math.min(planesAtOnce, rank - first);
+    for (let row = 0; row < height; row++) {
+      for (let i = 0; i < count; i++) {
+        const from = (row * rank + first + i) * width;
+        const to = row * width * planesAtOnce + i;
+        for (let x = 0; x < width; x++) planes[to + x * planesAtOnce] = scale * levels[from + x]!;
+      }
+    }
+    wavelets.split(width, height);
+    for (let i = 0; i < count; i++)
+      for (let at = 0; at < pixels; at++) bands[(first + i) * pixels + at] = planes[at * planesAtOnce + i]!;
+  }
+  return bands;
+}
+
+/** Another size's is another one: bodies do not tell it. */
+function checksum(packed: Uint8Array, width: number, height: number): number {
+  return crc32(packed, width * 65_536 + height);
+}
+
+/** Bytes of all runs, at most. */
+function runBytes(rank: number, pixels: number): number {
+  return rank * (pixels + Math.ceil(pixels / more));
+}
+
+/** A block as it is stored. */
+export interface StoredBlock {
+  basis: PixelBasis;
+  width: number;
+  height: number;
+  /** 1 where there are measurements, `[height, width]`. */
+  valid: Uint8Array<ArrayBuffer>;
+  /** How many numbers there are up to the end of each direction's in each stretch, `[stretches, rank]`. */
+  ends: Uint32Array;
+  /** Numbers of the bands that are not 0: where they lie in `[height, width]`, and what they are. */
+  places: Uint16Array;
+  numbers: Float32Array;
+}
+
 /** The block of a record. Throws `features/damaged`, naming `store`. */
-export async function decodeBlock(
+export function decodeBlock(
   record: Uint8Array,
   basis: PixelBasis,
   width: number,
   height: number,
   store: string,
-): Promise<Coordinates> {
+): StoredBlock {
   const pixels = width * height;
   const { rank } = basis;
   const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-  if (view.length < 4 || view.readUInt32LE(0) !== crc32(view.subarray(4))) throw damagedStore(store);
+  if (view.length < 4 || view.readUInt32LE(0) !== checksum(view.subarray(4), width, height))
+    throw damagedStore(store);
+  const parts = rank * Math.ceil(pixels / stretch);
+  const most = 1 + pixels + 2 * parts + runBytes(rank, pixels) + longestCode * rank * pixels;
   let body: Buffer;
   try {
-    body = await inflate(view.subarray(4), { maxOutputLength: 1 + pixels + rank + 2 * rank * pixels });
+    body = inflateRawSync(view.subarray(4), { maxOutputLength: most, chunkSize: inflatedAtOnce });
   } catch {
     throw damagedStore(store);
   }
   const masked = body[0] === 1;
-  const bits = 1 + (masked ? pixels : 0);
-  let at = bits + rank;
-  if (body.length < at) throw damagedStore(store);
+  const counts = 1 + (masked ? pixels : 0);
+  let run = counts + 2 * parts;
+  if (body.length < run) throw damagedStore(store);
   const valid = new Uint8Array(pixels).fill(1);
   if (masked) for (let i = 0; i < pixels; i++) valid[i] = body[1 + i] === 0 ? 0 : 1;
-  const levels = new Int16Array(pixels * rank);
-  const rest = new Uint16Array(pixels);
-  for (let k = 0; k < rank; k++) {
-    const kind = body[bits + k]!;
-    if (kind === 0) continue;
-    at = unpack(body, at, kind & ~predictedFlag, rest);
-    if (at < 0) throw damagedStore(store);
-    if (kind & predictedFlag) putTogether(rest, levels, k, rank, width, height);
-    else unfoldPlain(rest, levels, k, rank, width, height);
+  const ends = new Uint32Array(parts);
+  for (let part = 0, sum = 0; part < parts; part++) {
+    sum += body.readUInt16LE(counts + 2 * part);
+    ends[part] = sum;
   }
-  if (at !== body.length) throw damagedStore(store);
-  return { basis, width, height, levels, valid };
-}
-
-const predictedFlag = 128;
-
-/** About as many bits as the numbers are worth, whatever codes them. */
-function bitsOfAll(numbers: Uint16Array): number {
-  let sum = 0;
-  for (let i = 0; i < numbers.length; i++) sum += Math.log2(1 + numbers[i]!);
-  return sum;
-}
-
-/** Bits a level: fewer than eight where few levels need more. */
-function bitsFor(rest: Uint16Array, largest: number): number {
-  let beyondTwo = 0;
-  let beyondFour = 0;
-  for (let i = 0; i < rest.length; i++) {
-    if (rest[i]! >= 3) beyondTwo++;
-    if (rest[i]! >= 15) beyondFour++;
-  }
-  if (largest - 3 <= 255 && beyondTwo <= 0.1 * rest.length) return 2;
-  if (largest - 15 <= 255 && beyondFour <= 0.03 * rest.length) return 4;
-  return largest <= 255 ? 8 : 16;
-}
-
-/** Writes numbers of so many bits from `at` on; returns where they end. */
-function pack(rest: Uint16Array, bits: number, body: Uint8Array, at: number): number {
-  const count = rest.length;
-  if (bits >= 8) {
-    for (let i = 0; i < count; i++) body[at + i] = rest[i]! & 255;
-    if (bits === 16) for (let i = 0; i < count; i++) body[at + count + i] = rest[i]! >> 8;
-    return at + (bits / 8) * count;
-  }
-  const most = (1 << bits) - 1;
-  const inByte = 8 / bits;
-  let beyond = at + Math.ceil(count / inByte);
-  for (let i = 0; i < count; i++) {
-    const value = rest[i]!;
-    const code = value < most ? value : most;
-    body[at + Math.floor(i / inByte)]! |= code << ((i % inByte) * bits);
-    if (code === most) body[beyond++] = value - most;
-  }
-  return beyond;
-}
-
-/** Reads numbers of so many bits from `at` on; returns where they end, -1 where there are not so many. */
-function unpack(body: Buffer, at: number, bits: number, rest: Uint16Array): number {
-  const count = rest.length;
-  if (bits === 8 || bits === 16) {
-    const end = at + (bits / 8) * count;
-    if (end > body.length) return -1;
-    if (bits === 8) rest.set(body.subarray(at, end));
-    else for (let i = 0; i < count; i++) rest[i] = body[at + i]! | (body[at + count + i]! << 8);
-    return end;
-  }
-  if (bits !== 2 && bits !== 4) return -1;
-  const most = (1 << bits) - 1;
-  const inByte = 8 / bits;
-  const codes = Math.ceil(count / inByte);
-  let beyond = at + codes;
-  if (beyond > body.length) return -1;
-  rest.fill(0);
-  for (let j = 0; j < codes; j++) {
-    let byte = body[at + j]!;
-    // As most are.
-    if (byte === 0) continue;
-    const end = Math.min(count, (j + 1) * inByte);
-    for (let i = j * inByte; i < end; i++, byte >>= bits) {
-      const code = byte & most;
-      rest[i] = code === most ? most + body[beyond++]! : code;
+  const count = ends[parts - 1]!;
+  if (body.length < run + 2 * count) throw damagedStore(store);
+  const places = new Uint16Array(count);
+  const numbers = new Float32Array(count);
+  const scan = bandScan(width, height);
+  for (let part = 0, n = 0; part < parts; part++) {
+    let place = Math.floor(part / rank) * stretch - 1;
+    for (const end = ends[part]!; n < end; n++) {
+      let zeros = body[run++]!;
+      place += zeros + 1;
+      for (; zeros === more; place += zeros) zeros = body[run++]!;
+      // What is no number, beyond the body's end, is refused here, too.
+      if (!(place < pixels)) throw damagedStore(store);
+      places[n] = scan.places[place]!;
+      numbers[n] = basis.step / scan.norms[place]!;
     }
   }
-  return beyond <= body.length ? beyond : -1;
-}
-
-/** What prediction leaves of a direction's levels, folded, into `rest`. */
-function takeApart(
-  levels: Int16Array,
-  k: number,
-  rank: number,
-  width: number,
-  height: number,
-  rest: Uint16Array,
-): void {
-  for (let row = 0; row < height; row++) {
-    const start = (row * rank + k) * width;
-    const above = start - rank * width;
-    for (let x = 0; x < width; x++) {
-      const left = x > 0 ? levels[start + x - 1]! : row > 0 ? levels[above]! : 0;
-      const up = row > 0 ? levels[above + x]! : left;
-      const corner = row > 0 && x > 0 ? levels[above + x - 1]! : up;
-      // Differences are taken modulo 2¹⁶, as they are put together again.
-      const difference = ((levels[start + x]! - predict(left, up, corner)) << 16) >> 16;
-      rest[row * width + x] = (difference << 1) ^ (difference >> 31);
-    }
-  }
-}
-
-/** A direction's levels themselves, folded. */
-function foldPlain(
-  levels: Int16Array,
-  k: number,
-  rank: number,
-  width: number,
-  height: number,
-  plain: Uint16Array,
-): void {
-  for (let row = 0; row < height; row++) {
-    const start = (row * rank + k) * width;
-    for (let x = 0; x < width; x++) {
-      const level = levels[start + x]!;
-      plain[row * width + x] = (level << 1) ^ (level >> 31);
-    }
-  }
-}
-
-function unfoldPlain(
-  plain: Uint16Array,
-  levels: Int16Array,
-  k: number,
-  rank: number,
-  width: number,
-  height: number,
-): void {
-  for (let row = 0; row < height; row++) {
-    const start = (row * rank + k) * width;
-    const from = row * width;
-    for (let x = 0; x < width; x++) {
-      const folded = plain[from + x]!;
-      if (folded !== 0) levels[start + x] = unfolded(folded);
-    }
-  }
-}
-
-function putTogether(
-  rest: Uint16Array,
-  levels: Int16Array,
-  k: number,
-  rank: number,
-  width: number,
-  height: number,
-): void {
-  for (let row = 0; row < height; row++) {
-    const start = (row * rank + k) * width;
-    const above = start - rank * width;
-    const from = row * width;
-    if (row === 0) {
-      let left = 0;
-      for (let x = 0; x < width; x++) {
-        left += unfolded(rest[x]!);
-        levels[start + x] = left;
-      }
+  let at = run;
+  for (let n = 0; n < count; n++) {
+    const coded = body[at++]!;
+    if (coded !== more) {
+      numbers[n]! *= coded & 1 ? -1 - (coded >> 1) : 1 + (coded >> 1);
       continue;
     }
-    let left = levels[above]!;
-    let corner = left;
-    for (let x = 0; x < width; x++) {
-      const up = levels[above + x]!;
-      // The middle one of left, up and their plane, without branches: which one it is cannot be foreseen.
-      const apart = left - up;
-      const below = apart & (apart >> 31);
-      const least = up + below;
-      const beyond = least - (left + up - corner);
-      const plane = least - (beyond & (beyond >> 31));
-      const over = left - below - plane;
-      left = ((plane + (over & (over >> 31)) + unfolded(rest[from + x]!)) << 16) >> 16;
-      levels[start + x] = left;
-      corner = up;
+    if (at + 4 > body.length) throw damagedStore(store);
+    numbers[n]! *= body.readInt32LE(at);
+    at += 4;
+  }
+  if (at !== body.length) throw damagedStore(store);
+  return { basis, width, height, valid, ends, places, numbers };
+}
+
+/**
+ * Eight weighed sums of pixels' coordinates, `[height, width, 8]`, by weights `[rank, 8]`: bands are joined once a sum
+ * instead of once a direction, after the few numbers that are not 0 have been weighed. They stand until the next call.
+ */
+export function weighBlock(
+  { basis, width, height, ends, places, numbers }: StoredBlock,
+  weights: Float32Array,
+): Float32Array {
+  const sums = wavelets.planes(width, height);
+  sums.fill(0);
+  const { fround } = Math;
+  for (let part = 0, n = 0; part < ends.length; part++) {
+    const w = planesAtOnce * (part % basis.rank);
+    // Unrolled, and rounded to single precision each time, as the vectors of the processor are: twice as fast.
+    const w0 = weights[w]!;
+    const w1 = weights[w + 1]!;
+    const w2 = weights[w + 2]!;
+    const w3 = weights[w + 3]!;
+    const w4 = weights[w + 4]!;
+    const w5 = weights[w + 5]!;
+    const w6 = weights[w + 6]!;
+    const w7 = weights[w + 7]!;
+    for (const end = ends[part]!; n < end; n++) {
+      const number = numbers[n]!;
+      const at = planesAtOnce * places[n]!;
+      sums[at] = fround(sums[at]! + fround(number * w0));
+      sums[at + 1] = fround(sums[at + 1]! + fround(number * w1));
+      sums[at + 2] = fround(sums[at + 2]! + fround(number * w2));
+      sums[at + 3] = fround(sums[at + 3]! + fround(number * w3));
+      sums[at + 4] = fround(sums[at + 4]! + fround(number * w4));
+      sums[at + 5] = fround(sums[at + 5]! + fround(number * w5));
+      sums[at + 6] = fround(sums[at + 6]! + fround(number * w6));
+      sums[at + 7] = fround(sums[at + 7]! + fround(number * w7));
     }
   }
+  wavelets.join(width, height);
+  return sums;
 }
 
-function unfolded(folded: number): number {
-  return (folded >>> 1) ^ -(folded & 1);
-}
-
-function predict(left: number, up: number, corner: number): number {
-  const least = left < up ? left : up;
-  const most = left < up ? up : left;
-  const plane = left + up - corner;
-  return plane < least ? least : plane > most ? most : plane;
+/** The coordinates of a block's pixels. */
+export function coordinatesOfBlock(block: StoredBlock): Coordinates {
+  const { basis, width, height, valid } = block;
+  const { rank } = basis;
+  const coordinates = emptyCoordinates(basis, width, height);
+  coordinates.valid.set(valid);
+  const { levels } = coordinates;
+  for (let first = 0; first < rank; first += planesAtOnce) {
+    const count = Math.min(planesAtOnce, rank - first);
+    const own = new Float32Array(rank * planesAtOnce);
+    for (let i = 0; i < count; i++) own[(first + i) * planesAtOnce + i] = 1 / levelUnit;
+    const sums = weighBlock(block, own);
+    for (let row = 0; row < height; row++) {
+      for (let i = 0; i < count; i++) {
+        const to = (row * rank + first + i) * width;
+        const from = row * width * planesAtOnce + i;
+        for (let x = 0; x < width; x++) {
+          const level = sums[from + x * planesAtOnce]!;
+          // Storing it cuts the fraction off.
+          levels[to + x] = level < 0 ? Math.max(level - 0.5, -32767) : Math.min(level + 0.5, 32767);
+        }
+      }
+    }
+  }
+  if (!valid.includes(0)) return coordinates;
+  for (let row = 0; row < height; row++)
+    for (let k = 0; k < rank; k++)
+      for (let x = 0; x < width; x++)
+        if (valid[row * width + x] === 0) levels[(row * rank + k) * width + x] = 0;
+  return coordinates;
 }

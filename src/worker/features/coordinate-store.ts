@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
 import { asProblem } from '../report/problem-record.ts';
-import { decodeBlock, encodeBlock } from './coordinate-block.ts';
+import { coordinatesOfBlock, decodeBlock, encodeBlock, type StoredBlock } from './coordinate-block.ts';
 import type { Coordinates } from './coordinates.ts';
 import { largestRank, type PixelBasis } from './pixel-basis.ts';
 import { damagedStore, entriesIn, RecordReader, RecordWriter } from './record-log.ts';
@@ -14,7 +14,7 @@ export const blockWidth = 256;
 export const blockHeight = 64;
 
 const header = z.object({
-  format: z.literal('landscribe-coordinates 1'),
+  format: z.literal('landscribe-coordinates 2'),
   /** SHA-256 of the header of the features that they were made from. */
   features: z.string(),
   /** What else the similarities depend on, besides the words: the upsampler. */
@@ -29,6 +29,7 @@ const header = z.object({
   step: z.number().positive(),
   basisDigest: z.string(),
 });
+const earlierHeader = z.looseObject({ format: z.literal('landscribe-coordinates 1') });
 export type CoordinateHeader = z.output<typeof header>;
 
 /** Files of a store that holds coordinates; beside those of its features. */
@@ -53,6 +54,8 @@ export async function describeCoordinates(
   try {
     plain = JSON.parse(text);
   } catch {}
+  // Of an earlier program: they are made anew.
+  if (earlierHeader.safeParse(plain).success) return null;
   const parsed = header.safeParse(plain);
   if (!parsed.success) throw damagedStore(folder);
   let bytes = 0;
@@ -145,7 +148,7 @@ export class CoordinateWriter {
         const panelBlocks = options.panelBlocks(rank);
         const basisDigest = digestOf(bytes);
         head = {
-          format: 'landscribe-coordinates 1',
+          format: 'landscribe-coordinates 2',
           features,
           labeller,
           width,
@@ -252,7 +255,7 @@ export class CoordinateReader {
   }
 
   /** Null for a block without measurements. */
-  async block(column: number, row: number): Promise<Coordinates | null> {
+  async block(column: number, row: number): Promise<StoredBlock | null> {
     const { width, height } = this.header;
     const record = await this.#log.record(blockNumber(this.header, column, row));
     if (record === null) return null;
@@ -263,6 +266,12 @@ export class CoordinateReader {
       Math.min(blockHeight, height - row * blockHeight),
       this.#folder,
     );
+  }
+
+  /** Null for a block without measurements. */
+  async coordinates(column: number, row: number): Promise<Coordinates | null> {
+    const block = await this.block(column, row);
+    return block && coordinatesOfBlock(block);
   }
 
   close(): Promise<void> {

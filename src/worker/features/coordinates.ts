@@ -1,12 +1,15 @@
 import type { PixelBasis } from './pixel-basis.ts';
 import { ProjectKernel } from './project-kernel.ts';
 
+/** Coordinates are kept as whole multiples of it: unit vectors differ by 2 at most. */
+export const levelUnit = 2 / 32767;
+
 /** Coordinates of a rectangle of working pixels. */
 export interface Coordinates {
   basis: PixelBasis;
   width: number;
   height: number;
-  /** Multiples of the basis' step, `[height, rank, width]`. */
+  /** Multiples of `levelUnit`, `[height, rank, width]`. */
   levels: Int16Array<ArrayBuffer>;
   /** 1 where there are measurements, `[height, width]`; levels are 0 elsewhere. */
   valid: Uint8Array<ArrayBuffer>;
@@ -38,7 +41,7 @@ export class CoordinateRounder {
    * Row `row` of `into` from the columns from `column` on of `products` `[rank, row width]` and `valid` `[row width]`.
    */
   round(products: Float32Array, valid: Uint8Array, column: number, into: Coordinates, row: number): void {
-    const { rank, step } = this.#basis;
+    const { rank } = this.#basis;
     const { width, levels } = into;
     const own = valid.subarray(column, column + width);
     into.valid.set(own, row * width);
@@ -48,7 +51,7 @@ export class CoordinateRounder {
       const centre = this.#centre[k]!;
       for (let x = 0; x < width; x++) {
         if (own[x] === 0) continue;
-        const level = Math.round((products[from + x]! - centre) / step);
+        const level = Math.round((products[from + x]! - centre) / levelUnit);
         levels[to + x] = level > 32767 ? 32767 : level < -32767 ? -32767 : level;
       }
     }
@@ -56,24 +59,47 @@ export class CoordinateRounder {
 }
 
 /**
- * Similarity of pixels with words from their coordinates: f ≈ mean + step · Σ level · direction, so f·word is one small
- * product a pixel and a word. Nothing of the encoder runs.
+ * What words make of coordinates: f ≈ mean + Σ coordinate · direction, so that f·word is a constant and one small product
+ * a pixel and a word. Nothing of the encoder runs.
  */
+export interface WordWeights {
+  words: number;
+  /** `[words]`. */
+  constants: Float64Array;
+  /** `[words, rank]`. */
+  weights: Float64Array;
+}
+
+/** @param embeddings `[words, size]` */
+export function wordWeights(
+  { size, rank, mean, directions }: PixelBasis,
+  embeddings: Float32Array,
+): WordWeights {
+  const words = embeddings.length / size;
+  const weights = new Float64Array(words * rank);
+  const constants = new Float64Array(words);
+  for (let word = 0; word < words; word++) {
+    constants[word] = dot(mean, 0, embeddings, word * size, size);
+    for (let k = 0; k < rank; k++)
+      weights[word * rank + k] = dot(directions, k * size, embeddings, word * size, size);
+  }
+  return { words, constants, weights };
+}
+
+/** Similarity of pixels with words from their coordinates' levels. */
 export class CoordinateProjector {
   readonly words: number;
   readonly #kernel: ProjectKernel;
 
   /** @param embeddings `[words, size]` */
-  constructor({ size, rank, mean, directions, step }: PixelBasis, embeddings: Float32Array) {
-    this.words = embeddings.length / size;
-    const weights = new Float64Array(this.words * rank);
-    const constants = new Float64Array(this.words);
-    for (let word = 0; word < this.words; word++) {
-      constants[word] = dot(mean, 0, embeddings, word * size, size);
-      for (let k = 0; k < rank; k++)
-        weights[word * rank + k] = step * dot(directions, k * size, embeddings, word * size, size);
-    }
-    this.#kernel = new ProjectKernel(rank, constants, weights);
+  constructor(basis: PixelBasis, embeddings: Float32Array) {
+    const { words, constants, weights } = wordWeights(basis, embeddings);
+    this.words = words;
+    this.#kernel = new ProjectKernel(
+      basis.rank,
+      constants,
+      weights.map((weight) => levelUnit * weight),
+    );
   }
 
   /**
@@ -91,22 +117,6 @@ export class CoordinateProjector {
   ): void {
     this.#kernel.row(levels, from, width, count, similarities, to, stride, this.words);
   }
-}
-
-/** The feature of one pixel, as its coordinates tell it: `[size]`; null where there is no measurement. */
-export function featureAt(
-  { basis, width, height, levels, valid }: Coordinates,
-  column: number,
-  row: number,
-): Float32Array | null {
-  if (!(column >= 0 && column < width && row >= 0 && row < height)) throw new RangeError('no such pixel');
-  if (valid[row * width + column] === 0) return null;
-  const feature = Float64Array.from(basis.mean);
-  for (let k = 0; k < basis.rank; k++) {
-    const value = levels[(row * basis.rank + k) * width + column]! * basis.step;
-    for (let i = 0; i < basis.size; i++) feature[i]! += value * basis.directions[k * basis.size + i]!;
-  }
-  return Float32Array.from(feature);
 }
 
 function dot(a: Float32Array, fromA: number, b: Float32Array, fromB: number, size: number): number {

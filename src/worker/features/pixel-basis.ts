@@ -12,7 +12,7 @@ export interface PixelBasis {
   mean: Float32Array;
   /** `[rank, size]`, orthonormal rows, the largest variance first. */
   directions: Float32Array;
-  /** Coordinates are kept as whole multiples of it. */
+  /** What storing rounds them to. */
   step: number;
 }
 

@@ -1,7 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
+import { weighBlock } from '../features/coordinate-block.ts';
 import { CoordinateReader } from '../features/coordinate-store.ts';
-import { CoordinateProjector } from '../features/coordinates.ts';
+import { wordWeights } from '../features/coordinates.ts';
 import { damagedStore } from '../features/record-log.ts';
+import { planesAtOnce } from '../features/wavelet.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
 import { serveWindows } from './remote-lane.ts';
 
@@ -20,17 +22,43 @@ export interface CompareRequest {
  */
 export type CompareBlock = (column: number, row: number) => Promise<Float32Array>;
 
-/** Compares a store's blocks in this thread. */
-export function comparer(reader: CoordinateReader, projector: CoordinateProjector): CompareBlock {
+/**
+ * Compares a store's blocks in this thread.
+ *
+ * @param embeddings normalised word embeddings `[words, embedding]`
+ */
+export function comparer(reader: CoordinateReader, embeddings: Float32Array): CompareBlock {
+  const { rank } = reader.basis;
+  const { words, constants, weights } = wordWeights(reader.basis, embeddings);
+  const groups = Array.from(
+    { length: Math.ceil(words / planesAtOnce) },
+    () => new Float32Array(rank * planesAtOnce),
+  );
+  for (let word = 0; word < words; word++) {
+    const group = groups[Math.floor(word / planesAtOnce)]!;
+    for (let k = 0; k < rank; k++)
+      group[k * planesAtOnce + (word % planesAtOnce)] = weights[word * rank + k]!;
+  }
   return async (column, row) => {
     const block = await reader.block(column, row);
     if (block === null) return new Float32Array(0);
-    const { width, height, levels, valid, basis } = block;
+    const { width, height } = block;
     const plane = width * height;
-    const compared = new Float32Array((projector.words + 1) * plane);
-    for (let y = 0; y < height; y++)
-      projector.project(levels, y * basis.rank * width, width, width, compared, y * width, plane);
-    compared.set(valid, projector.words * plane);
+    const compared = new Float32Array((words + 1) * plane);
+    groups.forEach((group, g) => {
+      const sums = weighBlock(block, group);
+      const first = g * planesAtOnce;
+      const count = Math.min(planesAtOnce, words - first);
+      for (let start = 0; start < plane; start += width) {
+        for (let i = 0; i < count; i++) {
+          const constant = constants[first + i]!;
+          const to = (first + i) * plane + start;
+          const from = start * planesAtOnce + i;
+          for (let x = 0; x < width; x++) compared[to + x] = constant + sums[from + x * planesAtOnce]!;
+        }
+      }
+    });
+    compared.set(block.valid, words * plane);
     return compared;
   };
 }
@@ -46,7 +74,7 @@ export async function compareBlocks({ folder, upsample, embeddings, port }: Comp
     const reader = await CoordinateReader.open(folder, coordinateLabeller(upsample));
     if (reader === null) throw damagedStore(folder);
     try {
-      const compare = comparer(reader, new CoordinateProjector(reader.basis, embeddings));
+      const compare = comparer(reader, embeddings);
       return closed ? 0 : await serveWindows(port, ({ block }) => compare(block!.column, block!.row));
     } finally {
       await reader.close();

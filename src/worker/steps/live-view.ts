@@ -6,6 +6,7 @@ import {
   CoordinateRounder,
   type Coordinates,
   emptyCoordinates,
+  levelUnit,
 } from '../features/coordinates.ts';
 import type { EncodedWindow } from '../features/encoded-window.ts';
 import { type Example, exampleOf } from '../features/example.ts';
@@ -423,7 +424,7 @@ export async function exampleOfView(request: ExampleOfViewRequest, context: Task
 /** The mean feature of a pixel and its neighbours, `[size]`, as its coordinates tell it. */
 function featureAt({ coordinates }: LiveView, column: number, row: number): Float32Array {
   const { basis, width, height, levels, valid } = coordinates;
-  const { size, rank, mean, directions, step } = basis;
+  const { size, rank, mean, directions } = basis;
   const sums = new Float64Array(rank);
   let count = 0;
   for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++) {
@@ -442,7 +443,7 @@ function featureAt({ coordinates }: LiveView, column: number, row: number): Floa
   }
   const feature = mean.slice();
   for (let k = 0; k < rank; k++) {
-    const along = (sums[k]! / count) * step;
+    const along = (sums[k]! / count) * levelUnit;
     for (let i = 0; i < size; i++) feature[i]! += along * directions[k * size + i]!;
   }
   return feature;

@@ -1,6 +1,6 @@
 import { BasisSample } from '../features/basis.ts';
 import { encodeBlock } from '../features/coordinate-block.ts';
-import { blockHeight } from '../features/coordinate-store.ts';
+import { blockHeight, blockWidth } from '../features/coordinate-store.ts';
 import { CoordinateRounder, emptyCoordinates } from '../features/coordinates.ts';
 import type { EncodedWindow } from '../features/encoded-window.ts';
 import { choosePixelBasis, type PixelBasis } from '../features/pixel-basis.ts';
@@ -154,19 +154,22 @@ export async function pixelBasisWithin(
     for (const [number, { valid, width, height }] of windows.entries()) {
       throwIfCancelled(request.signal);
       const rows = Math.min(blockHeight, height);
+      const columns = Math.min(blockWidth, width);
       // From the middle, where a window's border plays no part.
       const top = (height - rows) >> 1;
-      const block = emptyCoordinates(basis, width, rows);
-      const row = new Float32Array(basis.rank * width);
+      const left = (width - columns) >> 1;
+      const block = emptyCoordinates(basis, columns, rows);
+      const row = new Float32Array(basis.rank * columns);
       for (let y = 0; y < rows; y++) {
+        const start = (top + y) * width + left;
         for (let k = 0; k < basis.rank; k++) {
-          const from = (k * height + top + y) * width;
-          row.set(products[number]!.subarray(from, from + width), k * width);
+          const from = k * height * width + start;
+          row.set(products[number]!.subarray(from, from + columns), k * columns);
         }
-        rounder.round(row, valid.subarray((top + y) * width, (top + y + 1) * width), 0, block, y);
+        rounder.round(row, valid.subarray(start, start + columns), 0, block, y);
       }
       bytes += (await encodeBlock(block))?.length ?? 0;
-      pixels += width * rows;
+      pixels += columns * rows;
     }
     if (bytes <= excess * bytesPerPixel * pixels || share > 1) return basis;
   }

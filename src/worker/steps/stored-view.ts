@@ -1,5 +1,5 @@
 import { blockHeight, blockWidth, CoordinateReader } from '../features/coordinate-store.ts';
-import { type Coordinates, emptyCoordinates } from '../features/coordinates.ts';
+import { type Coordinates, emptyCoordinates, levelUnit } from '../features/coordinates.ts';
 import { type FeatureIdentity, FeatureReader } from '../features/feature-store.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
@@ -75,7 +75,7 @@ async function readPart(
     throwIfCancelled(signal);
     const first = Math.floor(column / blockWidth);
     const blocks = await Promise.all(
-      Array.from({ length: lastColumn - first + 1 }, (_, i) => reader.block(first + i, blockRow)),
+      Array.from({ length: lastColumn - first + 1 }, (_, i) => reader.coordinates(first + i, blockRow)),
     );
     for (const [i, block] of blocks.entries()) {
       if (!block) continue;
@@ -112,7 +112,7 @@ function variancesOf({ basis, width, height, levels, valid }: Coordinates): Floa
     count++;
     const row = Math.floor(pixel / width);
     for (let k = 0; k < basis.rank; k++) {
-      const value = basis.step * levels[(row * basis.rank + k) * width + (pixel % width)]!;
+      const value = levelUnit * levels[(row * basis.rank + k) * width + (pixel % width)]!;
       sums[k]! += value;
       squares[k]! += value * value;
     }

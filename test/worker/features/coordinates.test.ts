@@ -1,11 +1,18 @@
+import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { BasisSample } from '../../../src/worker/features/basis.ts';
-import { decodeBlock, encodeBlock } from '../../../src/worker/features/coordinate-block.ts';
+import {
+  coordinatesOfBlock,
+  decodeBlock,
+  encodeBlock,
+  weighBlock,
+} from '../../../src/worker/features/coordinate-block.ts';
 import {
   CoordinateProjector,
   CoordinateRounder,
   emptyCoordinates,
-  featureAt,
+  levelUnit,
+  wordWeights,
 } from '../../../src/worker/features/coordinates.ts';
 import { choosePixelBasis, type PixelBasis, spreadOf } from '../../../src/worker/features/pixel-basis.ts';
 
@@ -104,9 +111,9 @@ describe('coordinates of pixels', () => {
           }
         }
       }
-      // A unit word moves by no more than the feature does: half a step along each direction, and the tail.
+      // A unit word moves by no more than the feature does: half a unit along each direction, and the tail.
       const tail = 6 * spreadOf(spectrum.variances.subarray(basis.rank));
-      expect(worst, `${words} words`).toBeLessThan((basis.step / 2) * Math.sqrt(basis.rank) + tail + 1e-6);
+      expect(worst, `${words} words`).toBeLessThan((levelUnit / 2) * Math.sqrt(basis.rank) + tail + 1e-6);
     }
   });
 
@@ -121,23 +128,6 @@ describe('coordinates of pixels', () => {
       });
     }
   });
-
-  it('give a pixel its feature back, and none where nothing was measured', () => {
-    const [width, height] = [9, 4];
-    const values = features(width * height, 5);
-    const basis = choosePixelBasis(spectrumOf(values), 0.002);
-    const valid = new Uint8Array(width * height).fill(1);
-    valid[width + 2] = 0;
-    const coordinates = coordinatesOf(values, basis, width, height, valid);
-    expect(featureAt(coordinates, 2, 1)).toBeNull();
-    const feature = featureAt(coordinates, 8, 3)!;
-    const worst = feature.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - values[(3 * width + 8) * size + i]!)),
-      0,
-    );
-    expect(worst).toBeLessThan(5e-3);
-    expect(() => featureAt(coordinates, 9, 0)).toThrow(RangeError);
-  });
 });
 
 describe('blocks of coordinates', () => {
@@ -146,7 +136,7 @@ describe('blocks of coordinates', () => {
     rank: 4,
     mean: new Float32Array(size),
     directions: new Float32Array(4 * size),
-    step: 1,
+    step: levelUnit,
   };
   const block = (width: number, height: number, level: (k: number, i: number) => number, hole = -1) => {
     const coordinates = emptyCoordinates(basis, width, height);
@@ -159,9 +149,10 @@ describe('blocks of coordinates', () => {
     return coordinates;
   };
 
-  it('come back as they were, whatever the levels', async () => {
+  /** Blocks of every kind of levels, the coarsest and the finest among them. */
+  const cases = () => {
     const next = numbers(1);
-    const cases = [
+    return [
       block(1, 1, () => -32767),
       block(5, 3, () => 0),
       block(17, 1, (_, i) => i - 8),
@@ -171,16 +162,70 @@ describe('blocks of coordinates', () => {
         13,
         (k) => [0, Math.round(next() * 100), Math.round(next() * 32767), next() < 0 ? -32767 : 32767][k]!,
       ),
-      // Few levels need more bits than the others.
-      block(41, 9, (k, i) => (i % 37 === k ? 50 * k : i % 2)),
-      block(40, 9, (k, i) => (i % 50 === 0 ? 90 : (i + k) % 5)),
+      // More than one stretch, few numbers of which are not 0, and far apart.
+      block(90, 41, (k, i) => (i % 1400 === k ? 9000 * k : 0)),
+      block(64, 40, (k, i) => Math.round(3000 * Math.sin(i / 90 + k)) + (i % 7)),
       block(12, 7, (k, i) => Math.round(200 * Math.sin(i / 9 + k)), 40),
     ];
-    for (const before of cases) {
-      const record = (await encodeBlock(before))!;
-      const after = await decodeBlock(record, basis, before.width, before.height, 'here');
-      expect(after.valid).toEqual(before.valid);
-      expect(after.levels).toEqual(before.levels);
+  };
+
+  it('come back to within what a step costs, whatever the levels', async () => {
+    for (const step of [1, 20, 300]) {
+      for (const before of cases()) {
+        const coarse = { ...basis, step: step * levelUnit };
+        const { width, height } = before;
+        const record = (await encodeBlock({ ...before, basis: coarse }))!;
+        const after = coordinatesOfBlock(decodeBlock(record, coarse, width, height, 'here'));
+        expect(after.valid).toEqual(before.valid);
+        let squares = 0;
+        let worst = 0;
+        before.levels.forEach((level, i) => {
+          const at = Math.floor(i / (4 * width)) * width + (i % width);
+          if (before.valid[at] === 0) {
+            expect(after.levels[i]).toBe(0);
+            return;
+          }
+          squares += (after.levels[i]! - level) ** 2;
+          worst = Math.max(worst, Math.abs(after.levels[i]! - level));
+        });
+        // Bands' errors add up as squares, single ones as they are: at the borders, where they are mirrored, to a little more.
+        const name = `${width} × ${height}, step ${step}`;
+        expect(Math.sqrt(squares / before.levels.length), name).toBeLessThan(0.6 * step + 0.5);
+        expect(worst, name).toBeLessThan(4 * step + 1);
+      }
+    }
+  });
+
+  it('are compared with words as their coordinates are', async () => {
+    const directions = Float32Array.from({ length: 4 * size }, numbers(8));
+    const mean = Float32Array.from({ length: size }, numbers(9));
+    const embeddings = Float32Array.from({ length: 8 * size }, numbers(10));
+    for (const before of cases()) {
+      const own: PixelBasis = { ...basis, directions, mean, step: 7 * levelUnit };
+      const { width, height } = before;
+      const stored = decodeBlock((await encodeBlock({ ...before, basis: own }))!, own, width, height, 'here');
+      const { constants, weights } = wordWeights(own, embeddings);
+      const turned = Float32Array.from(
+        { length: 8 * 4 },
+        (_, i) => weights[(i % 8) * 4 + Math.floor(i / 8)]!,
+      );
+      const compared = weighBlock(stored, turned).slice();
+      const after = coordinatesOfBlock(stored);
+      const projector = new CoordinateProjector(own, embeddings);
+      const row = new Float32Array(8 * width);
+      let worst = 0;
+      for (let y = 0; y < height; y++) {
+        projector.project(after.levels, y * 4 * width, width, width, row, 0, width);
+        for (let x = 0; x < width; x++) {
+          if (before.valid[y * width + x] === 0) continue;
+          for (let word = 0; word < 8; word++) {
+            const similarity = constants[word]! + compared[(y * width + x) * 8 + word]!;
+            worst = Math.max(worst, Math.abs(similarity - row[word * width + x]!));
+          }
+        }
+      }
+      // Levels are rounded to whole units, along four directions that are not unit vectors here.
+      expect(worst, `${width} × ${height}`).toBeLessThan(4 * levelUnit * size);
     }
   });
 
@@ -193,16 +238,34 @@ describe('blocks of coordinates', () => {
   it('are refused when a byte has changed, is missing, or the size is another', async () => {
     const record = (await encodeBlock(block(12, 7, (k, i) => k * i)))!;
     const read = (bytes: Uint8Array, width = 12) => decodeBlock(bytes, basis, width, 7, 'here');
+    const damaged = expect.objectContaining({ code: 'features/damaged' });
     for (const at of [0, 4, record.length >> 1, record.length - 1]) {
       const changed = Buffer.from(record);
       changed[at]! ^= 1;
-      await expect(read(changed), `byte ${at}`).rejects.toMatchObject({ code: 'features/damaged' });
+      expect(() => read(changed), `byte ${at}`).toThrow(damaged);
     }
-    await expect(read(record.subarray(0, record.length - 1))).rejects.toMatchObject({
-      code: 'features/damaged',
-    });
-    await expect(read(record.subarray(0, 3))).rejects.toMatchObject({ code: 'features/damaged' });
-    await expect(read(record, 13)).rejects.toMatchObject({ code: 'features/damaged' });
-    await expect(read(record, 11)).rejects.toMatchObject({ code: 'features/damaged' });
+    expect(() => read(record.subarray(0, record.length - 1))).toThrow(damaged);
+    expect(() => read(record.subarray(0, 3))).toThrow(damaged);
+    expect(() => read(record, 13)).toThrow(damaged);
+    expect(() => read(record, 11)).toThrow(damaged);
+  });
+
+  it('are refused, or are blocks, whatever the body says', async () => {
+    const record = (await encodeBlock(block(40, 30, (k, i) => k * i)))!;
+    const body = inflateRawSync(record.subarray(4));
+    const next = numbers(5);
+    for (let n = 0; n < 300; n++) {
+      const changed = Buffer.from(body);
+      changed[Math.floor(((next() + 1) / 2) * changed.length)] = Math.floor((next() + 1) * 128);
+      const packed = deflateRawSync(changed);
+      const sum = Buffer.alloc(4);
+      sum.writeUInt32LE(crc32(packed, 40 * 65_536 + 30));
+      try {
+        const read = decodeBlock(Buffer.concat([sum, packed]), basis, 40, 30, 'here');
+        expect(read.places.every((place) => place < 1200)).toBe(true);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'features/damaged' });
+      }
+    }
   });
 });

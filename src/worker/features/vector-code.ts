@@ -1,0 +1,94 @@
+/**
+ * Functions of vectors of four numbers, which plain JavaScript cannot say, put together byte by byte as WebAssembly (core
+ * specification 2.0, binary format; fixed-width vector instructions).
+ */
+
+export interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+/** TypeScript tells of it among a browser's types only. */
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: {
+    Module: new (bytes: Uint8Array) => object;
+    Memory: new (descriptor: { initial: number }) => Memory;
+    Instance: new (
+      module: object,
+      imports: Record<string, Record<string, Memory>>,
+    ) => { exports: Record<string, unknown> };
+  };
+};
+
+export const i32 = 0x7f;
+export const f32 = 0x7d;
+export const v128 = 0x7b;
+
+export const get = (index: number) => [0x20, index];
+export const set = (index: number) => [0x21, index];
+export const constant = (value: number) => [0x41, value];
+export const add = [0x6a];
+
+/** A vector instruction; those that touch memory are followed by alignment and offset. */
+const vector = (code: number, ...rest: number[]) =>
+  code < 128 ? [0xfd, code, ...rest] : [0xfd, (code & 0x7f) | 0x80, code >> 7, ...rest];
+export const load = vector(0x00, 0, 0);
+export const loadFourInt16 = vector(0x03, 0, 0);
+/** Four times the number at the address and so many bytes on. */
+export const loadSplat = (offset: number) => vector(0x09, 0, offset);
+export const splat = vector(0x13);
+export const store = vector(0x0b, 0, 0);
+export const toFloat = vector(0xfa);
+export const vectorAdd = vector(0xe4);
+export const vectorMultiply = vector(0xe6);
+
+export const advance = (index: number, by: number[]) => [...get(index), ...by, ...add, ...set(index)];
+/** Counts a local down and goes on with the loop while it is not zero. */
+export const countDown = (index: number) => [...get(index), ...constant(1), 0x6b, 0x22, index, 0x0d, 0];
+export const loop = (...body: number[][]) => [0x03, 0x40, ...body.flat(), 0x0b];
+
+const unsigned = (value: number): number[] =>
+  value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >> 7)];
+const section = (id: number, content: number[]) => [id, ...unsigned(content.length), ...content];
+
+/** A function that works on a memory from outside. */
+export type VectorFunction = (memory: Memory) => (...values: number[]) => void;
+
+/**
+ * @param parameters their types
+ * @param locals runs of further locals of one type
+ */
+export function vectorFunction(
+  parameters: readonly number[],
+  locals: readonly [count: number, type: number][],
+  body: readonly number[],
+): VectorFunction {
+  const code = [locals.length, ...locals.flat(), ...body, 0x0b];
+  const content = [unsigned(code.length), code].flat();
+  const module = new WebAssembly.Module(
+    Uint8Array.from([
+      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, [1, 0x60, parameters.length, ...parameters, 0]),
+      // Memory `m.m` comes from outside.
+      ...section(2, [1, 1, 0x6d, 1, 0x6d, 2, 0, 1]),
+      ...section(3, [1, 0]),
+      ...section(7, [1, 1, 0x70, 0, 0]),
+      ...section(10, [1, ...content]),
+    ]),
+  );
+  return (memory) =>
+    new WebAssembly.Instance(module, { m: { m: memory } }).exports.p as (...values: number[]) => void;
+}
+
+const pageBytes = 65_536;
+
+export function newMemory(): Memory {
+  return new WebAssembly.Memory({ initial: 1 });
+}
+
+/** Grows a memory to at least so many bytes; what has grown is another buffer. */
+export function reserve(memory: Memory, bytes: number): boolean {
+  const missing = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes);
+  if (missing > 0) memory.grow(missing);
+  return missing > 0;
+}
