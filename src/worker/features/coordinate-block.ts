@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw, inflateRawSync } from 'node:zlib';
-import { type Coordinates, emptyCoordinates, levelUnit } from './coordinates.ts';
+import { type Coordinates, levelUnit } from './coordinates.ts';
 import type { PixelBasis } from './pixel-basis.ts';
 import { damagedStore } from './record-log.ts';
 import { bandScan, planesAtOnce, Wavelets } from './wavelet.ts';
@@ -48,7 +48,7 @@ export async function encodeBlock({
   head[0] = masked ? 1 : 0;
   if (masked) head.set(valid, 1);
   const planes = splitPlanes({ basis, width, height, levels });
-  const { places, norms } = bandScan(width, height);
+  const { places, shares } = bandScan(width, height);
   const runs = Buffer.allocUnsafe(runBytes(rank, pixels));
   const codes = Buffer.allocUnsafe(longestCode * rank * pixels);
   let run = 0;
@@ -61,7 +61,7 @@ export async function encodeBlock({
       let count = 0;
       let next = first;
       for (let i = first; i < end; i++) {
-        const number = planes[plane + places[i]!]! * norms[i]!;
+        const number = planes[plane + places[i]!]! / shares[i]!;
         const size = Math.floor(Math.abs(number) + roundingUp);
         if (size === 0) continue;
         let zeros = i - next;
@@ -177,7 +177,7 @@ export function decodeBlock(
       // What is no number, beyond the body's end, is refused here, too.
       if (!(place < pixels)) throw damagedStore(store);
       places[n] = scan.places[place]!;
-      numbers[n] = basis.step / scan.norms[place]!;
+      numbers[n] = basis.step * scan.shares[place]!;
     }
   }
   let at = run;
@@ -193,75 +193,4 @@ export function decodeBlock(
   }
   if (at !== body.length) throw damagedStore(store);
   return { basis, width, height, valid, ends, places, numbers };
-}
-
-/**
- * Eight weighed sums of pixels' coordinates, `[height, width, 8]`, by weights `[rank, 8]`: bands are joined once a sum
- * instead of once a direction, after the few numbers that are not 0 have been weighed. They stand until the next call.
- */
-export function weighBlock(
-  { basis, width, height, ends, places, numbers }: StoredBlock,
-  weights: Float32Array,
-): Float32Array {
-  const sums = wavelets.planes(width, height);
-  sums.fill(0);
-  const { fround } = Math;
-  for (let part = 0, n = 0; part < ends.length; part++) {
-    const w = planesAtOnce * (part % basis.rank);
-    // Unrolled, and rounded to single precision each time, as the vectors of the processor are: twice as fast.
-    const w0 = weights[w]!;
-    const w1 = weights[w + 1]!;
-    const w2 = weights[w + 2]!;
-    const w3 = weights[w + 3]!;
-    const w4 = weights[w + 4]!;
-    const w5 = weights[w + 5]!;
-    const w6 = weights[w + 6]!;
-    const w7 = weights[w + 7]!;
-    for (const end = ends[part]!; n < end; n++) {
-      const number = numbers[n]!;
-      const at = planesAtOnce * places[n]!;
-      sums[at] = fround(sums[at]! + fround(number * w0));
-      sums[at + 1] = fround(sums[at + 1]! + fround(number * w1));
-      sums[at + 2] = fround(sums[at + 2]! + fround(number * w2));
-      sums[at + 3] = fround(sums[at + 3]! + fround(number * w3));
-      sums[at + 4] = fround(sums[at + 4]! + fround(number * w4));
-      sums[at + 5] = fround(sums[at + 5]! + fround(number * w5));
-      sums[at + 6] = fround(sums[at + 6]! + fround(number * w6));
-      sums[at + 7] = fround(sums[at + 7]! + fround(number * w7));
-    }
-  }
-  wavelets.join(width, height);
-  return sums;
-}
-
-/** The coordinates of a block's pixels. */
-export function coordinatesOfBlock(block: StoredBlock): Coordinates {
-  const { basis, width, height, valid } = block;
-  const { rank } = basis;
-  const coordinates = emptyCoordinates(basis, width, height);
-  coordinates.valid.set(valid);
-  const { levels } = coordinates;
-  for (let first = 0; first < rank; first += planesAtOnce) {
-    const count = Math.min(planesAtOnce, rank - first);
-    const own = new Float32Array(rank * planesAtOnce);
-    for (let i = 0; i < count; i++) own[(first + i) * planesAtOnce + i] = 1 / levelUnit;
-    const sums = weighBlock(block, own);
-    for (let row = 0; row < height; row++) {
-      for (let i = 0; i < count; i++) {
-        const to = (row * rank + first + i) * width;
-        const from = row * width * planesAtOnce + i;
-        for (let x = 0; x < width; x++) {
-          const level = sums[from + x * planesAtOnce]!;
-          // Storing it cuts the fraction off.
-          levels[to + x] = level < 0 ? Math.max(level - 0.5, -32767) : Math.min(level + 0.5, 32767);
-        }
-      }
-    }
-  }
-  if (!valid.includes(0)) return coordinates;
-  for (let row = 0; row < height; row++)
-    for (let k = 0; k < rank; k++)
-      for (let x = 0; x < width; x++)
-        if (valid[row * width + x] === 0) levels[(row * rank + k) * width + x] = 0;
-  return coordinates;
 }

@@ -4,10 +4,11 @@ import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
 import { asProblem } from '../report/problem-record.ts';
-import { coordinatesOfBlock, decodeBlock, encodeBlock, type StoredBlock } from './coordinate-block.ts';
+import { decodeBlock, encodeBlock, type StoredBlock } from './coordinate-block.ts';
 import type { Coordinates } from './coordinates.ts';
 import { largestRank, type PixelBasis } from './pixel-basis.ts';
 import { damagedStore, entriesIn, RecordReader, RecordWriter } from './record-log.ts';
+import { coordinatesOfBlock } from './weigh-block.ts';
 
 /** Working pixels of a block along its sides. */
 export const blockWidth = 256;

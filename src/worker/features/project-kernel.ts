@@ -77,7 +77,7 @@ const project = vectorFunction(
     ...words.map((word) => [
       ...get(local.at),
       ...get(local.sums + word),
-      ...store,
+      ...store(0),
       ...advance(local.at, get(local.outPlane)),
     ]),
     advance(local.levels, constant(8)),

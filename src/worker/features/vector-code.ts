@@ -28,16 +28,19 @@ export const get = (index: number) => [0x20, index];
 export const set = (index: number) => [0x21, index];
 export const constant = (value: number) => [0x41, value];
 export const add = [0x6a];
+export const multiply = [0x6c];
+export const loadUint16 = [0x2f, 0, 0];
 
 /** A vector instruction; those that touch memory are followed by alignment and offset. */
 const vector = (code: number, ...rest: number[]) =>
   code < 128 ? [0xfd, code, ...rest] : [0xfd, (code & 0x7f) | 0x80, code >> 7, ...rest];
-export const load = vector(0x00, 0, 0);
+/** From the address and so many bytes on. */
+export const load = (offset: number) => vector(0x00, 0, offset);
 export const loadFourInt16 = vector(0x03, 0, 0);
 /** Four times the number at the address and so many bytes on. */
 export const loadSplat = (offset: number) => vector(0x09, 0, offset);
 export const splat = vector(0x13);
-export const store = vector(0x0b, 0, 0);
+export const store = (offset: number) => vector(0x0b, 0, offset);
 export const toFloat = vector(0xfa);
 export const vectorAdd = vector(0xe4);
 export const vectorMultiply = vector(0xe6);

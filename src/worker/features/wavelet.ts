@@ -61,9 +61,9 @@ const lift = vectorFunction(
         ...get(piece),
         ...get(local.offset),
         ...add,
-        ...load,
+        ...load(0),
       ]),
-      [...vectorAdd, ...get(local.factor), ...splat, ...vectorMultiply, ...vectorAdd, ...store],
+      [...vectorAdd, ...get(local.factor), ...splat, ...vectorMultiply, ...vectorAdd, ...store(0)],
       advance(local.offset, constant(vectorBytes)),
       countDown(local.left),
     ),
@@ -91,16 +91,15 @@ interface Axis {
   lineStep: number;
 }
 
-/** Splits eight planes into bands and puts them together; keeps their memory. */
+/** Splits eight planes into bands and puts them together; they lie at the beginning of its memory. */
 export class Wavelets {
-  readonly #memory = newMemory();
-  readonly #lift = lift(this.#memory);
+  readonly memory = newMemory();
+  readonly #lift = lift(this.memory);
 
-  /** Room for planes, `[height, width, 8]`, with whatever is there; it stands until the next call. */
+  /** Room for planes, `[height, width, 8]`, with whatever is there; it stands until memory is reserved again. */
   planes(width: number, height: number): Float32Array<ArrayBuffer> {
-    const numbers = width * height * planesAtOnce;
-    reserve(this.#memory, 2 * 4 * numbers);
-    return new Float32Array(this.#memory.buffer, 0, numbers);
+    reserve(this.memory, bytesOfPlanes(width, height));
+    return new Float32Array(this.memory.buffer, 0, width * height * planesAtOnce);
   }
 
   /** Splits the planes of this size, in place. */
@@ -169,6 +168,11 @@ export class Wavelets {
   }
 }
 
+/** Bytes of the memory that planes of this size and their work take; what lies behind is free. */
+export function bytesOfPlanes(width: number, height: number): number {
+  return 2 * width * height * pixelBytes;
+}
+
 const half = (length: number): number => (length + 1) >> 1;
 
 /** What each level splits, the finest first. */
@@ -211,8 +215,8 @@ function halves(at: number, length: number, step: number): { smooth: Pieces; det
 export interface BandScan {
   /** Where each lies in the plane. */
   places: Uint16Array;
-  /** Root of the sum of squares that a 1 there adds to the whole plane, far from borders. */
-  norms: Float32Array;
+  /** What a number there must be to add a sum of squares of 1 to the whole plane, far from borders. */
+  shares: Float32Array;
 }
 
 /** Of what a 1 of a band becomes along one axis after so many levels. */
@@ -225,10 +229,10 @@ let lastScan: { width: number; height: number; scan: BandScan } | null = null;
 export function bandScan(width: number, height: number): BandScan {
   if (lastScan?.width === width && lastScan.height === height) return lastScan.scan;
   const sizes = splitSizes(width, height);
-  const scan = { places: new Uint16Array(width * height), norms: new Float32Array(width * height) };
+  const scan = { places: new Uint16Array(width * height), shares: new Float32Array(width * height) };
   let at = 0;
   const band = (left: number, right: number, top: number, bottom: number, norm: number) => {
-    scan.norms.fill(norm, at, at + (right - left) * (bottom - top));
+    scan.shares.fill(1 / norm, at, at + (right - left) * (bottom - top));
     for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) scan.places[at++] = y * width + x;
   };
   const smooth = (length: number, level: number) => smoothNorms[splits(length, level)]!;

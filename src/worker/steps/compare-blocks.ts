@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import { weighBlock } from '../features/coordinate-block.ts';
 import { CoordinateReader } from '../features/coordinate-store.ts';
 import { wordWeights } from '../features/coordinates.ts';
 import { damagedStore } from '../features/record-log.ts';
 import { planesAtOnce } from '../features/wavelet.ts';
+import { weighBlock } from '../features/weigh-block.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
 import { serveWindows } from './remote-lane.ts';
 

@@ -1,12 +1,7 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { BasisSample } from '../../../src/worker/features/basis.ts';
-import {
-  coordinatesOfBlock,
-  decodeBlock,
-  encodeBlock,
-  weighBlock,
-} from '../../../src/worker/features/coordinate-block.ts';
+import { decodeBlock, encodeBlock } from '../../../src/worker/features/coordinate-block.ts';
 import {
   CoordinateProjector,
   CoordinateRounder,
@@ -15,6 +10,7 @@ import {
   wordWeights,
 } from '../../../src/worker/features/coordinates.ts';
 import { choosePixelBasis, type PixelBasis, spreadOf } from '../../../src/worker/features/pixel-basis.ts';
+import { coordinatesOfBlock, weighBlock } from '../../../src/worker/features/weigh-block.ts';
 
 const size = 24;
 

@@ -48,14 +48,14 @@ describe('wavelets', () => {
     }
   });
 
-  it('have norms as joining makes them far from borders', () => {
+  it('have shares as joining makes them far from borders', () => {
     const wavelets = new Wavelets();
     for (const [width, height] of [
       [512, 1],
       [1, 512],
       [256, 256],
     ] as const) {
-      const { places, norms } = bandScan(width, height);
+      const { places, shares } = bandScan(width, height);
       for (const level of [1, 2, 3, 4]) {
         const half = (side: number) => Math.max(1, side >> level);
         // The middles of the level's coarse half and of its details, along a side.
@@ -69,7 +69,7 @@ describe('wavelets', () => {
             planes[(row * width + column) * planesAtOnce] = 1;
             wavelets.join(width, height);
             const norm = Math.sqrt(planes.reduce((sum, value) => sum + value ** 2, 0));
-            const told = norms[places.indexOf(row * width + column)]!;
+            const told = 1 / shares[places.indexOf(row * width + column)]!;
             expect(told, `${column}, ${row} of ${width} × ${height}`).toBeCloseTo(norm, 3);
           }
         }
