@@ -12,8 +12,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { createApp } from '../src/main/app.ts';
 import { starterPack } from '../src/main/packs/starter.ts';
+import { runSegment } from '../src/main/run/segment.ts';
 import { readClassStrips } from '../src/worker/classmap/geotiff-reader.ts';
 import { Session } from '../src/worker/infer/session.ts';
 import { openPack, type Pack } from '../src/worker/pack/open-pack.ts';
@@ -71,7 +71,7 @@ async function measureLabels(scene: string, names: string[], threads: number) {
     const maps: [string, Uint8Array][] = [];
     for (const [precision, pack] of packs) {
       const out = path.join(folder, `${precision}.tif`);
-      await createApp().segment({
+      await runSegment({
         scene,
         pack: pack.folder,
         classes: names.map((name, i) => ({ id: i + 1, name, words: [name], colour: colours[i % 6]! })),

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/main/app.ts';
+import { runDemo } from '../../src/main/run/demo.ts';
+import { runSegment } from '../../src/main/run/segment.ts';
 import { parseClasses } from '../../src/worker/classmap/classes.ts';
 import { generateScene } from '../../src/worker/synthetic/generate-scene.ts';
 import { writeSceneImage } from '../../src/worker/synthetic/write-scene.ts';
@@ -89,7 +90,7 @@ describe.skipIf(!gdalPresent)('from a scene to layers that GDAL opens', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'landscribe-road-'));
-    await createApp().demo({ out: path.join(folder, 'demo'), seed: 2, size: 64, pack: null });
+    await runDemo({ out: path.join(folder, 'demo'), seed: 2, size: 64, pack: null });
     execFileSync('mv', [path.join(folder, 'demo/random-pack'), pack()]);
     const scene = generateScene({ seed: 7, width: 331, height: 270, resolution: 0.5 });
     await writeSceneImage(scene, synthetic(), 'test');
@@ -106,7 +107,7 @@ describe.skipIf(!gdalPresent)('from a scene to layers that GDAL opens', () => {
     }
     const classes = parseClasses('building,roof,house; road; water,river; tree,forest; grass');
     const out = path.join(folder, name.replaceAll(' ', '-'));
-    const summary = await createApp().segment({
+    const summary = await runSegment({
       scene: scene(),
       pack: pack(),
       classes,

@@ -11,6 +11,7 @@ import {
   upsamplerOption,
 } from './options.ts';
 import { packOf } from './pack-choice.ts';
+import { watched } from './watched.ts';
 
 interface BenchmarkOptions {
   set?: string[];
@@ -74,22 +75,22 @@ export function benchmarkCommand(door: Console): Command {
 }
 
 async function runCommand(door: Console, options: BenchmarkOptions): Promise<void> {
-  const { createApp } = await import('../app.ts');
+  const { describeBenchmarks, requireNoFailure, runBenchmark } = await import('../run/benchmark.ts');
   if (options.list) {
-    const { info, text } = await createApp().benchmarks();
+    const { info, text } = await describeBenchmarks();
     door.print(options.json ? JSON.stringify(info) : text);
     return;
   }
   if ((options.set === undefined) === (options.all === undefined))
     throw new Problem('usage', 'Name sets with --set, or take --all.', 'See landscribe benchmark --help.');
-  if (options.data === undefined)
+  const { data: folder, json } = options;
+  if (folder === undefined)
     throw new Problem('usage', 'No --data folder is given.', 'See landscribe benchmark --help.');
-  const display = door.display(options.json ?? false);
-  try {
-    const { info, text } = await createApp().benchmark(
+  const { info, text } = await watched(door, json, (watch) =>
+    runBenchmark(
       {
         sets: options.set ?? null,
-        folder: options.data,
+        folder,
         pack: packOf(options.pack),
         method: options.method,
         lastLayers: options.lastLayers ?? null,
@@ -103,13 +104,9 @@ async function runCommand(door: Console, options: BenchmarkOptions): Promise<voi
         out: options.out,
         again: options.again ?? false,
       },
-      { signal: door.signal, onProgress: display.report, onNote: display.note },
-    );
-    display.end();
-    door.print(options.json ? JSON.stringify(info) : text);
-    const { requireNoFailure } = await import('../run/benchmark.ts');
-    requireNoFailure(info);
-  } finally {
-    display.end();
-  }
+      watch,
+    ),
+  );
+  door.print(json ? JSON.stringify(info) : text);
+  requireNoFailure(info);
 }

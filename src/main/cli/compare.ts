@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Console } from './console.ts';
+import { watched } from './watched.ts';
 
 interface CompareOptions {
   class?: string;
@@ -21,17 +22,13 @@ export function compareCommand(door: Console): Command {
     .option('--json', 'print one JSON object instead of a table, and no progress')
     .action(async (first: string, second: string, options: CompareOptions) => {
       const { differenceText, runCompare } = await import('../run/compare.ts');
-      const display = door.display(options.json ?? false);
-      try {
-        const { class: className = null, secondClass = null, out = null, overwrite = false } = options;
-        const found = await runCompare(
-          { first, second, className, secondClassName: secondClass, out, overwrite },
-          { signal: door.signal, onProgress: display.report },
-        );
-        display.end();
-        door.print(options.json ? JSON.stringify({ first, second, ...found }) : differenceText(found));
-      } finally {
-        display.end();
-      }
+      const { class: className = null, secondClass: secondClassName = null, out, overwrite } = options;
+      const found = await watched(door, options.json, (watch) =>
+        runCompare(
+          { first, second, className, secondClassName, out: out ?? null, overwrite: overwrite ?? false },
+          watch,
+        ),
+      );
+      door.print(options.json ? JSON.stringify({ first, second, ...found }) : differenceText(found));
     });
 }

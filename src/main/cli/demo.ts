@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { starterPack } from '../packs/starter.ts';
 import { wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
+import { watched } from './watched.ts';
 
 interface DemoOptions {
   out: string;
@@ -27,23 +28,13 @@ export function demoCommand(door: Console): Command {
     )
     .option('--json', 'print one JSON object about the run, and no progress')
     .action(async (options: DemoOptions) => {
-      const { createApp } = await import('../app.ts');
-      const display = door.display(options.json ?? false);
-      try {
-        const result = await createApp().demo(
-          { out: options.out, seed: options.seed, size: options.size, pack: demoPack(options.pack) },
-          { signal: door.signal, onProgress: display.report, onNote: display.note },
-        );
-        display.end();
-        if (options.json) {
-          door.print(JSON.stringify(result));
-          return;
-        }
-        const { demoText } = await import('./summary.ts');
-        door.print(demoText(result));
-      } finally {
-        display.end();
-      }
+      const { runDemo } = await import('../run/demo.ts');
+      const { out, seed, size, json } = options;
+      const result = await watched(door, json, (watch) =>
+        runDemo({ out, seed, size, pack: demoPack(options.pack) }, watch),
+      );
+      const { demoText } = await import('./summary.ts');
+      door.print(json ? JSON.stringify(result) : demoText(result));
     });
 }
 

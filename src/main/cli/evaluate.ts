@@ -3,23 +3,22 @@ import { Command, InvalidArgumentError } from 'commander';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { decimal, wholeNumber, wholeNumbers } from './arguments.ts';
 import type { Console } from './console.ts';
-import {
-  attentionOption,
-  encoderOption,
-  lambdaOption,
-  lastLayersOption,
-  modeOption,
-  packOption,
-  strideOption,
-  templatesOption,
-  threadsOption,
-  upsamplerOption,
-  windowOption,
-} from './options.ts';
+import { encoderOption, packOption, templatesOption, threadsOption } from './options.ts';
 import { packOf } from './pack-choice.ts';
-import { type RadarOptionValues, radarFields, radarOptions } from './run-options.ts';
+import {
+  type LabellingOptionValues,
+  labellingOptions,
+  labellingSettings,
+  type RadarOptionValues,
+  radarFields,
+  radarOptions,
+  type WindowOptionValues,
+  windowOptions,
+  windowSettings,
+} from './run-options.ts';
+import { watched } from './watched.ts';
 
-interface EvaluateOptions extends RadarOptionValues {
+interface EvaluateOptions extends WindowOptionValues, LabellingOptionValues, RadarOptionValues {
   pack?: string;
   images: string;
   labels: string;
@@ -29,14 +28,6 @@ interface EvaluateOptions extends RadarOptionValues {
   part?: [number, number, number, number];
   encoder?: 'optical' | 'sar';
   scale: number;
-  window: number;
-  stride: number;
-  attention?: 'segearth';
-  lastLayers?: number;
-  mode: 'reference' | 'fast';
-  lambda: number;
-  upsampler?: 'simfeatup';
-  templates: 'imagenet';
   baseline?: boolean | string;
   csv?: string;
   picture?: string;
@@ -75,14 +66,8 @@ export function evaluateCommand(door: Console): Command {
     .option(
       '--baseline [folder]',
       'compare with the majority class and the nearest mean colour, fitted to the images/ and labels/ of a folder (default: to the pictures measured, which flatters them)',
-    )
-    .addOption(windowOption())
-    .addOption(strideOption())
-    .addOption(attentionOption())
-    .addOption(lastLayersOption())
-    .addOption(modeOption())
-    .addOption(lambdaOption())
-    .addOption(upsamplerOption())
+    );
+  labellingOptions(windowOptions(command))
     .addOption(encoderOption("by the pictures' kind"))
     .addOption(templatesOption())
     .option('--csv <file>', 'write the confusion matrix as CSV')
@@ -109,10 +94,10 @@ async function evaluate(door: Console, options: EvaluateOptions): Promise<void> 
     throw asProblem(error);
   }
   const classes = parseClassesFile(text);
-  const { createApp } = await import('../app.ts');
-  const display = door.display(options.json ?? false);
-  try {
-    const result = await createApp().evaluate(
+  const { runEvaluate } = await import('../run/evaluate.ts');
+  const radar = await radarFields(options);
+  const result = await watched(door, options.json, (watch) =>
+    runEvaluate(
       {
         images: options.images,
         labels: options.labels,
@@ -125,15 +110,9 @@ async function evaluate(door: Console, options: EvaluateOptions): Promise<void> 
           pack: packOf(options.pack),
           classes,
           modality: options.modality ?? null,
-          radar: await radarFields(options),
-          window: options.window,
-          stride: options.stride,
-          attention: options.attention ?? null,
-          lastLayers: options.lastLayers ?? null,
-          mode: options.mode,
-          lambda: options.lambda,
-          upsampler: options.upsampler ?? null,
-          templates: options.templates,
+          radar,
+          ...windowSettings(options),
+          ...labellingSettings(options),
           threads: options.threads,
         },
         baseline: options.baseline
@@ -143,11 +122,8 @@ async function evaluate(door: Console, options: EvaluateOptions): Promise<void> 
         json: options.out ?? null,
         picture: options.picture ?? null,
       },
-      { signal: door.signal, onProgress: display.report, onNote: display.note },
-    );
-    display.end();
-    door.print(options.json ? JSON.stringify(result.info) : result.text);
-  } finally {
-    display.end();
-  }
+      watch,
+    ),
+  );
+  door.print(options.json ? JSON.stringify(result.info) : result.text);
 }

@@ -1,8 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { Option } from 'commander';
+import { Argument, Option } from 'commander';
 import { decimal, wholeNumber } from './arguments.ts';
 
-/** Options that several commands have, each said once. */
+/** Arguments and options that several commands have, each said once. */
+export const sceneArgument = () =>
+  new Argument(
+    '<scene>',
+    'GeoTIFF, JPEG 2000, PNG, JPEG, a Sentinel product, or bands joined by +: red.tif+green.tif+blue.tif',
+  );
+
 export const packOption = () =>
   new Option(
     '--pack <pack>',

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { type Precision, precisions } from '../../worker/pack/precision.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import type { Console } from './console.ts';
+import { watched } from './watched.ts';
 
 interface BuildOptions {
   checkpoint?: string;
@@ -31,8 +32,8 @@ function listCommand(door: Console): Command {
     .description('List the packs that can be installed, and those that are.')
     .option('--json', 'print one JSON array instead of text')
     .action(async (options: { json?: boolean }) => {
-      const { createApp } = await import('../app.ts');
-      const { text, info } = await createApp().packList();
+      const { describePacks } = await import('../run/pack.ts');
+      const { text, info } = await describePacks();
       door.print(options.json ? JSON.stringify(info, null, 2) : text);
     });
 }
@@ -99,10 +100,9 @@ function installCommand(door: Console): Command {
     .option('--json', 'print one JSON object about the pack')
     .addHelpText('after', installHelp)
     .action(async (name: string, options: InstallOptions) => {
-      const { createApp } = await import('../app.ts');
-      const display = door.display(options.json ?? false);
-      try {
-        const { text, info } = await createApp().packInstall(
+      const { runPackInstall } = await import('../run/pack.ts');
+      const { text, info } = await watched(door, options.json, (watch) =>
+        runPackInstall(
           {
             name,
             from: options.from ?? null,
@@ -113,22 +113,17 @@ function installCommand(door: Console): Command {
             keepDownloads: options.keepDownloads ?? false,
           },
           {
-            signal: door.signal,
-            onProgress: display.report,
-            onNote: display.note,
+            ...watch,
             async confirm(plan) {
-              display.note(plan);
+              watch.onNote(plan);
               const question = 'Download these files? [y/N] ';
               // Nobody agrees to what was not shown.
               return options.yes === true || door.confirm(options.json ? `${plan}\n${question}` : question);
             },
           },
-        );
-        display.end();
-        door.print(options.json ? JSON.stringify(info) : text);
-      } finally {
-        display.end();
-      }
+        ),
+      );
+      door.print(options.json ? JSON.stringify(info) : text);
     });
 }
 
@@ -138,8 +133,8 @@ function verifyCommand(door: Console): Command {
     .argument('<pack>', 'name of an installed pack, or a folder')
     .option('--json', 'print one JSON object instead of text')
     .action(async (pack: string, options: { json?: boolean }) => {
-      const { createApp } = await import('../app.ts');
-      const { text, info } = await createApp().packVerify(pack, { signal: door.signal });
+      const { runPackVerify } = await import('../run/pack.ts');
+      const { text, info } = await runPackVerify(pack, { signal: door.signal });
       door.print(options.json ? JSON.stringify(info) : text);
     });
 }
@@ -150,8 +145,8 @@ function removeCommand(door: Console): Command {
     .argument('<name>', 'name of an installed pack')
     .option('--json', 'print one JSON object instead of text')
     .action(async (name: string, options: { json?: boolean }) => {
-      const { createApp } = await import('../app.ts');
-      const { text, info } = await createApp().packRemove(name);
+      const { runPackRemove } = await import('../run/pack.ts');
+      const { text, info } = await runPackRemove(name);
       door.print(options.json ? JSON.stringify(info) : text);
     });
 }
@@ -180,19 +175,10 @@ function buildCommand(door: Console): Command {
     .option('--json', 'print one JSON object about the pack')
     .addHelpText('after', buildHelp)
     .action(async (options: BuildOptions) => {
-      const { createApp } = await import('../app.ts');
-      const display = door.display(options.json ?? false);
-      try {
-        const { text, info } = await createApp().packBuild(buildRequest(options), {
-          signal: door.signal,
-          onProgress: display.report,
-          onNote: display.note,
-        });
-        display.end();
-        door.print(options.json ? JSON.stringify(info) : text);
-      } finally {
-        display.end();
-      }
+      const { buildPackInThread } = await import('../run/pack.ts');
+      const request = buildRequest(options);
+      const { text, info } = await watched(door, options.json, (watch) => buildPackInThread(request, watch));
+      door.print(options.json ? JSON.stringify(info) : text);
     });
 }
 
@@ -221,8 +207,8 @@ function packInfoCommand(door: Console): Command {
     .argument('<pack>', 'name of an installed pack, or a folder')
     .option('--json', 'print one JSON object instead of text')
     .action(async (folder: string, options: { json?: boolean }) => {
-      const { createApp } = await import('../app.ts');
-      const { text, info } = await createApp().packInfo(folder, { signal: door.signal });
+      const { describePack } = await import('../run/pack.ts');
+      const { text, info } = await describePack(folder, { signal: door.signal });
       door.print(options.json ? JSON.stringify(info, null, 2) : text);
     });
 }

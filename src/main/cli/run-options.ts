@@ -30,7 +30,7 @@ import {
 } from './options.ts';
 
 /** Options that a run has in common, whether windows are encoded or their features were stored. */
-export interface RunOptionValues {
+export interface RunOptionValues extends LabellingOptionValues {
   classes?: string;
   classesFile?: string;
   example: Record<string, [number, number][]>;
@@ -38,10 +38,6 @@ export interface RunOptionValues {
   format?: Format[];
   overwrite?: boolean;
   extent?: ExtentArgument;
-  mode: 'reference' | 'fast';
-  lambda: number;
-  upsampler?: 'simfeatup';
-  templates: 'imagenet';
   threshold: number | number[] | Record<string, number>;
   background?: string;
   threads: number;
@@ -52,10 +48,22 @@ export interface RunOptionValues {
   json?: boolean;
 }
 
-export interface EncodingOptionValues extends RadarOptionValues {
+/** How encoded windows become labels. */
+export interface LabellingOptionValues {
+  mode: 'reference' | 'fast';
+  lambda: number;
+  upsampler?: 'simfeatup';
+  templates: 'imagenet';
+}
+
+export interface EncodingOptionValues extends WindowOptionValues, RadarOptionValues {
   pack?: string;
   bands?: number[];
   resolution?: number | 'native';
+}
+
+/** How windows lie, and how they are encoded. */
+export interface WindowOptionValues {
   window: number;
   stride: number;
   attention?: 'segearth';
@@ -110,12 +118,16 @@ export function encodingOptions(command: Command): Command {
       '--resolution <metres>',
       "working resolution in metres per pixel, or native for the scene's own pixels (default: the scene's own, but not finer than the pack was made for)",
       resolutionOf,
-    )
+    );
+  return radarOptions(windowOptions(command));
+}
+
+export function windowOptions(command: Command): Command {
+  return command
     .addOption(windowOption())
     .addOption(strideOption())
     .addOption(attentionOption())
     .addOption(lastLayersOption());
-  return radarOptions(command);
 }
 
 /** How radar scenes are prepared. */
@@ -222,11 +234,16 @@ export async function encodingSettings(options: EncodingOptionValues) {
     radar: await radarFields(options),
     bands: options.bands ?? null,
     resolution: options.resolution ?? null,
-    window: options.window,
-    stride: options.stride,
-    attention: options.attention ?? null,
-    lastLayers: options.lastLayers ?? null,
+    ...windowSettings(options),
   };
+}
+
+export function windowSettings({ window, stride, attention, lastLayers }: WindowOptionValues) {
+  return { window, stride, attention: attention ?? null, lastLayers: lastLayers ?? null };
+}
+
+export function labellingSettings({ mode, lambda, upsampler, templates }: LabellingOptionValues) {
+  return { mode, lambda, upsampler: upsampler ?? null, templates };
 }
 
 /** Fields of the radar recipe that were given; null without any. */
@@ -264,10 +281,7 @@ export async function runSettings(options: RunOptionValues) {
     formats: options.format ?? null,
     overwrite: options.overwrite ?? false,
     extent: options.extent ?? null,
-    mode: options.mode,
-    lambda: options.lambda,
-    upsampler: options.upsampler ?? null,
-    templates: options.templates,
+    ...labellingSettings(options),
     threshold: thresholds(options.threshold, classes),
     background: options.background ?? null,
     provider: options.provider,

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import type { Console } from './console.ts';
 import { estimateNote } from './estimate-note.ts';
+import { sceneArgument } from './options.ts';
 import { packOf } from './pack-choice.ts';
 import {
   type EncodingOptionValues,
@@ -33,10 +34,7 @@ order given; 0 is unclassified or nodata. Ctrl-C keeps finished strips: the same
 export function segmentCommand(door: Console): Command {
   const command = new Command('segment')
     .description('Turn a scene into polygons of the classes you name.')
-    .argument(
-      '<scene>',
-      'GeoTIFF, JPEG 2000, PNG, JPEG, a Sentinel product, or bands joined by +: red.tif+green.tif+blue.tif',
-    );
+    .addArgument(sceneArgument());
   promptOptions(command);
   encodingOptions(command.optionsGroup('How to look:'));
   extentOption(command);
@@ -50,11 +48,11 @@ export function segmentCommand(door: Console): Command {
 
 async function segment(door: Console, scene: string, options: SegmentOptions): Promise<void> {
   const pack = packOf(options.pack);
-  const { createApp } = await import('../app.ts');
+  const { runSegment } = await import('../run/segment.ts');
   const settings = await runSettings(options);
   const encoding = await encodingSettings(options);
-  await showRun(door, options.json ?? false, (watch) =>
-    createApp().segment(
+  await showRun(door, options.json, (watch) =>
+    runSegment(
       {
         ...settings,
         ...encoding,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { decimal, wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
+import { watched } from './watched.ts';
 
 interface ShiftOptions {
   resolution?: number;
@@ -22,19 +23,10 @@ export function shiftCommand(door: Console): Command {
     .option('--json', 'print one JSON object instead of text, and no progress')
     .action(async (first: string, second: string, options: ShiftOptions) => {
       const { runShift, shiftText } = await import('../run/shift.ts');
-      const display = door.display(options.json ?? false);
-      try {
-        const { resolution = null, reach } = options;
-        const shift = await runShift(
-          { first, second, resolution, reach },
-          { signal: door.signal, onProgress: display.report },
-        );
-        display.end();
-        door.print(
-          options.json ? JSON.stringify({ first, second, ...shift }) : shiftText(shift, first, second),
-        );
-      } finally {
-        display.end();
-      }
+      const { resolution = null, reach, json } = options;
+      const shift = await watched(door, json, (watch) =>
+        runShift({ first, second, resolution, reach }, watch),
+      );
+      door.print(json ? JSON.stringify({ first, second, ...shift }) : shiftText(shift, first, second));
     });
 }

@@ -1,24 +1,15 @@
 import type { SegmentSummary } from '../run/segment.ts';
 import type { RunOptions } from '../run/watch.ts';
 import type { Console } from './console.ts';
+import { watched } from './watched.ts';
 
 /** Runs with progress on the terminal, and prints what came of it. */
 export async function showRun(
   door: Console,
-  json: boolean,
+  json: boolean | undefined,
   run: (watch: RunOptions) => Promise<SegmentSummary>,
 ): Promise<void> {
-  const display = door.display(json);
-  try {
-    const summary = await run({ signal: door.signal, onProgress: display.report, onNote: display.note });
-    display.end();
-    if (json) {
-      door.print(JSON.stringify(summary));
-      return;
-    }
-    const { summaryText } = await import('./summary.ts');
-    door.print(summaryText(summary));
-  } finally {
-    display.end();
-  }
+  const summary = await watched(door, json, run);
+  const { summaryText } = await import('./summary.ts');
+  door.print(json ? JSON.stringify(summary) : summaryText(summary));
 }

@@ -1,5 +1,6 @@
 import { scoresTable } from '../../worker/evaluate/report.ts';
-import type { DemoResult, SegmentSummary } from '../app.ts';
+import type { DemoResult } from '../run/demo.ts';
+import type { SegmentSummary } from '../run/segment.ts';
 import { duration } from './progress.ts';
 
 const whole = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });

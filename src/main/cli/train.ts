@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import type { TrainRequest } from '../../worker/steps/train.ts';
 import { decimal, wholeNumber } from './arguments.ts';
 import type { Console } from './console.ts';
+import { watched } from './watched.ts';
 
 interface RunFolder {
   out: string;
@@ -92,17 +93,7 @@ function threadsOption(): Option {
 }
 
 async function train(door: Console, request: TrainRequest): Promise<void> {
-  const { createApp } = await import('../app.ts');
-  const display = door.display(false);
-  try {
-    const files = await createApp().train(request, {
-      signal: door.signal,
-      onProgress: display.report,
-      onNote: display.note,
-    });
-    display.end();
-    door.print(files.join('\n'));
-  } finally {
-    display.end();
-  }
+  const { runTrain } = await import('../run/train.ts');
+  const files = await watched(door, false, (watch) => runTrain(request, watch));
+  door.print(files.join('\n'));
 }

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { SegmentSummary } from '../../../src/main/app.ts';
 import { EngineThread } from '../../../src/main/engine/engine-thread.ts';
+import type { SegmentSummary } from '../../../src/main/run/segment.ts';
 import { GeoTiffReader } from '../../../src/worker/classmap/geotiff-reader.ts';
 import { openPack } from '../../../src/worker/pack/open-pack.ts';
 import { type CliResult, cliFile, runCli } from './run-cli.ts';
