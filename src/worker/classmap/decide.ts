@@ -66,8 +66,8 @@ export function decisionRule(
   };
 }
 
-/** e^(-i/64) up to e^-40; less than that changes no sum. */
-const powers = Float64Array.from({ length: 40 * 64 + 1 }, (_, index) => Math.exp(-index / 64));
+/** e^(-i/16) up to e^-40; less than that changes no sum. */
+const powers = Float64Array.from({ length: 40 * 16 + 1 }, (_, index) => Math.exp(-index / 16));
 
 /**
  * Decides rows of pixels: softmax of scaled scores over all words, the class of the best word (a class takes the
@@ -120,16 +120,18 @@ export class RowDecider {
       }
     }
     total.fill(0);
+    const stepScale = 16 * logitScale;
     for (let word = 0; word < words; word++) {
       const start = word * width;
       for (let column = 0; column < width; column++) {
-        // e^-below as table entry × third-order series on ±1/128: relative error under 2e-10, several times faster
+        // e^-below as table entry × fourth-order series on ±1/32: relative error under 3e-10, several times faster
         // than Math.exp. NaN stays NaN.
-        let below = logitScale * (best[column]! - means[start + column]!);
-        if (below > 40) below = 40;
-        const step = (below * 64 + 0.5) | 0;
-        const rest = step * 0.015625 - below;
-        total[column] = total[column]! + powers[step]! * (1 + rest * (1 + rest * (0.5 + rest * (1 / 6))));
+        let steps = stepScale * (best[column]! - means[start + column]!);
+        if (steps > 640) steps = 640;
+        const step = (steps + 0.5) | 0;
+        const rest = (step - steps) * 0.0625;
+        total[column] =
+          total[column]! + powers[step]! * (1 + rest * (1 + rest * (0.5 + rest * (1 / 6 + rest * (1 / 24)))));
       }
     }
     for (let column = 0; column < width; column++) {

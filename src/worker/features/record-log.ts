@@ -4,6 +4,8 @@ import { asProblem } from '../report/problem-record.ts';
 
 /** uint48 offset and uint32 length of a record; length 0 for a record that holds nothing. */
 const entryBytes = 10;
+/** Entries that are read at a time: going from thread to disk and back takes longer than reading some more. */
+const entriesAtOnce = 1024;
 /** No record is longer. */
 const longestRecord = 2 ** 30;
 
@@ -107,11 +109,12 @@ export class RecordWriter {
   }
 }
 
-/** Reads records in any order; holds none of them. */
+/** Reads records of a finished log in any order; holds none of them. */
 export class RecordReader {
   readonly #files: RecordFiles;
   readonly #records: FileHandle;
   readonly #index: FileHandle;
+  #page: { number: number; entries: Promise<Buffer> } | null = null;
 
   private constructor(files: RecordFiles, records: FileHandle, index: FileHandle) {
     this.#files = files;
@@ -131,9 +134,12 @@ export class RecordReader {
 
   /** Record `number`, null where it holds nothing. Throws `features/damaged`. */
   async record(number: number): Promise<Uint8Array<ArrayBuffer> | null> {
-    const entry = Buffer.alloc(entryBytes);
-    await this.#read(this.#index, entry, number * entryBytes);
-    const { offset, length } = entryAt(entry);
+    const page = Math.floor(number / entriesAtOnce);
+    if (this.#page?.number !== page) this.#page = { number: page, entries: this.#entries(page) };
+    const entries = await this.#page.entries;
+    const at = (number - page * entriesAtOnce) * entryBytes;
+    if (at + entryBytes > entries.length) throw damagedStore(this.#files.store);
+    const { offset, length } = entryAt(entries.subarray(at));
     if (length === 0) return null;
     if (length > longestRecord) throw damagedStore(this.#files.store);
     const bytes = new Uint8Array(length);
@@ -148,6 +154,17 @@ export class RecordReader {
   async close(): Promise<void> {
     await this.#records.close();
     await this.#index.close();
+  }
+
+  async #entries(page: number): Promise<Buffer> {
+    const entries = Buffer.alloc(entriesAtOnce * entryBytes);
+    const { bytesRead } = await this.#index.read(
+      entries,
+      0,
+      entries.length,
+      page * entriesAtOnce * entryBytes,
+    );
+    return entries.subarray(0, bytesRead);
   }
 
   async #read(file: FileHandle, into: Uint8Array, position: number): Promise<void> {

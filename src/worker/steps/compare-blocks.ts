@@ -18,9 +18,10 @@ export interface CompareRequest {
 
 /**
  * A block of pixels compared with words: similarities, then a plane that is 1 where there are measurements, `[words + 1,
- * height, width]`; empty for a block without any.
+ * height, width]`; empty for a block without any. `room`, an earlier answer, is used again: arrays that come and go by the
+ * hundred keep the collector busy.
  */
-export type CompareBlock = (column: number, row: number) => Promise<Float32Array>;
+export type CompareBlock = (column: number, row: number, room: Float32Array) => Promise<Float32Array>;
 
 /**
  * Compares a store's blocks in this thread.
@@ -39,12 +40,13 @@ export function comparer(reader: CoordinateReader, embeddings: Float32Array): Co
     for (let k = 0; k < rank; k++)
       group[k * planesAtOnce + (word % planesAtOnce)] = weights[word * rank + k]!;
   }
-  return async (column, row) => {
+  return async (column, row, room) => {
     const block = await reader.block(column, row);
     if (block === null) return new Float32Array(0);
     const { width, height } = block;
     const plane = width * height;
-    const compared = new Float32Array((words + 1) * plane);
+    const length = (words + 1) * plane;
+    const compared = room.length === length ? room : new Float32Array(length);
     groups.forEach((group, g) => {
       const sums = weighBlock(block, group);
       const first = g * planesAtOnce;
@@ -75,7 +77,9 @@ export async function compareBlocks({ folder, upsample, embeddings, port }: Comp
     if (reader === null) throw damagedStore(folder);
     try {
       const compare = comparer(reader, embeddings);
-      return closed ? 0 : await serveWindows(port, ({ block }) => compare(block!.column, block!.row));
+      return closed
+        ? 0
+        : await serveWindows(port, ({ block, pixels }) => compare(block!.column, block!.row, pixels));
     } finally {
       await reader.close();
     }

@@ -174,9 +174,9 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       if (features && coordinates && request.coordinates) {
         const { embeddings, lambda } = request.coordinates;
         let next = 0;
-        const compare = (column: number, row: number) =>
+        const compare = (column: number, row: number, room: Float32Array) =>
           lanes[next++ % lanes.length]!.ask(
-            { pixels: new Float32Array(0), height: 0, width: 0, block: { column, row } },
+            { pixels: room, height: 0, width: 0, block: { column, row } },
             signal,
           );
         return new CoordinateRows(features, coordinates.header, compare, plan, embeddings, lambda);

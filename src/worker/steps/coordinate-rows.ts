@@ -60,10 +60,12 @@ export class CoordinateRows implements RowSource {
     for (let row = Math.floor(first / blockHeight); row <= lastRow; row++)
       for (let block = firstBlock; block <= lastBlock; block++) wanted.push({ column: block, row });
     const queue: Promise<Float32Array>[] = [];
+    const rooms: Float32Array[] = [];
     let next = 0;
     const fill = () => {
       for (; queue.length < ahead + (lastBlock - firstBlock) && next < wanted.length; next++) {
-        const block = this.#compare(wanted[next]!.column, wanted[next]!.row);
+        const { column, row } = wanted[next]!;
+        const block = this.#compare(column, row, rooms.pop() ?? new Float32Array(0));
         block.catch(() => {});
         queue.push(block);
       }
@@ -97,6 +99,7 @@ export class CoordinateRows implements RowSource {
           global?.add(row, means);
           yield row;
         }
+        rooms.push(...blocks);
       }
     } finally {
       await Promise.allSettled(queue);

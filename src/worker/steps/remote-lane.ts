@@ -15,7 +15,7 @@ export interface WindowQuestion {
   record?: Uint8Array<ArrayBuffer>;
   /** How a lane that encodes writes records from now on. */
   precision?: Precision;
-  /** Which block of stored pixels, for a lane that compares them; it needs no pixels. */
+  /** Which block of stored pixels, for a lane that compares them; pixels are room for its answer. */
   block?: { column: number; row: number };
   /** Merged tokens to label, for a lane of the fast mode; the pixels lie under them. Their array moves too. */
   tile?: TokenTile;

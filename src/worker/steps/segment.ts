@@ -480,7 +480,7 @@ class StripBuffer {
 
 /** Pixels of every class id that occurs. */
 function countClasses(classes: Uint8Array | Uint16Array, count: number): [number, number][] {
-  const pixels = new Float64Array(count + 1);
+  const pixels = new Uint32Array(count + 1);
   for (let index = 0; index < classes.length; index++) pixels[classes[index]!]!++;
   const counts: [number, number][] = [];
   pixels.forEach((value, id) => {
