@@ -18,6 +18,7 @@ import { ProjectStore } from '../src/main/project/project-store.ts';
 import { storedForm } from '../src/main/project/stored-crs.ts';
 import { crsFromEpsg } from '../src/worker/raster/crs.ts';
 import type { PolygonFeature } from '../src/worker/vector/feature.ts';
+import { plainLayer } from '../test/main/project/plain-layer.ts';
 
 const { values } = parseArgs({
   options: {
@@ -64,24 +65,7 @@ async function writeProject(file: string): Promise<void> {
     words: [`class ${index + 1}`],
     colour,
   }));
-  const layer = store.addLayer({
-    name: 'map',
-    description: '',
-    crs: crsFromEpsg(32632),
-    classes,
-    provenance: {
-      program: 'bench',
-      version: '0',
-      date: '2026-01-01T00:00:00.000Z',
-      scene: '',
-      sceneFingerprint: '',
-      pack: '',
-      packChecksum: '',
-      classes,
-      settings: {},
-    },
-    style: { name: 'classes', qml: '', sld: '' },
-  });
+  const layer = store.addLayer(plainLayer('map', crsFromEpsg(32632), classes));
   let batch: PolygonFeature[] = [];
   for (const polygon of polygons()) {
     batch.push(polygon);

@@ -19,6 +19,7 @@ import { type Crs, crsFromEpsg, transformer } from '../src/worker/raster/crs.ts'
 import { Cancelled } from '../src/worker/report/problem.ts';
 import { tileGridOf } from '../src/worker/tiles/tile-grid.ts';
 import type { PolygonFeature } from '../src/worker/vector/feature.ts';
+import { plainLayer } from '../test/main/project/plain-layer.ts';
 import { writeStripedTiff } from '../test/main/tiles/striped-tiff.ts';
 
 const crs = crsFromEpsg(32632);
@@ -180,24 +181,7 @@ async function benchVector(host: TileHost, file: string, count: number) {
     words: [`class ${id}`],
     colour: '#d55e00',
   }));
-  const layer = store.addLayer({
-    name: 'map',
-    description: '',
-    crs,
-    classes,
-    provenance: {
-      program: 'bench',
-      version: '0',
-      date: '2026-01-01T00:00:00.000Z',
-      scene: '',
-      sceneFingerprint: '',
-      pack: '',
-      packChecksum: '',
-      classes,
-      settings: {},
-    },
-    style: { name: 'classes', qml: '', sld: '' },
-  });
+  const layer = store.addLayer(plainLayer('map', crs, classes));
   let batch: PolygonFeature[] = [];
   for (const polygon of polygons(count)) {
     batch.push(polygon);

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Host } from '../../src/main/rpc/contract.ts';
 import type { ProjectLayer } from '../../src/main/rpc/project.ts';
+import { usualSettings } from '../../src/renderer/state/run-settings.ts';
 import { admitted, connect } from '../main/serve/client.ts';
 import { type Door, openDoor } from '../main/serve/door.ts';
 
@@ -138,27 +139,9 @@ async function mapped(host: Host, sceneId: number): Promise<ProjectLayer> {
     sceneId,
     name: 'Classes of Köln',
     settings: {
-      pack: 'starter',
+      ...usualSettings,
       prompts: classes.map(({ name, colour }) => ({ name, words: [name], colour, threshold: null })),
-      background: null,
-      threshold: 0,
       extent,
-      resolution: null,
-      bands: null,
-      provider: 'cpu',
-      threads: null,
-      minArea: 0,
-      simplify: 0,
-      window: 224,
-      stride: 112,
-      attention: null,
-      lastLayers: null,
-      lambda: -0.3,
-      upsampler: null,
-      templates: 'imagenet',
-      mode: 'reference',
-      examples: {},
-      radar: null,
     },
   });
   const layer = await finished(host);

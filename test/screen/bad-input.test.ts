@@ -17,11 +17,10 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../main/serve/client.ts';
 import { writeProject } from './shapes-project.ts';
-import { browserFile, closeBrowser, type OpenWindow, openScene, openWindow, typeClasses } from './window.ts';
+import { cannotTest, cologne } from './suite.ts';
+import { closeBrowser, type OpenWindow, openScene, openWindow, typeClasses } from './window.ts';
 
-const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
-const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
-if (missing) console.log(`Bad input from the window is not tested: ${missing} is missing.`);
+const missing = cannotTest('Bad input from the window', cologne);
 
 const long = 300_000;
 const isRoot = process.getuid?.() === 0;
@@ -72,7 +71,7 @@ async function newProject(page: Page, file: string): Promise<void> {
   await dialog.getByRole('button', { name: 'Save', exact: true }).click();
 }
 
-describe.skipIf(missing !== '')('bad input', () => {
+describe.skipIf(missing)('bad input', () => {
   let folder: string;
   let window: OpenWindow;
   const mounted: string[] = [];
@@ -80,7 +79,7 @@ describe.skipIf(missing !== '')('bad input', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'landscribe-bad-'));
-    copyFileSync(scene, at('cologne.tif'));
+    copyFileSync(cologne, at('cologne.tif'));
     window = await openWindow(folder);
   }, long);
   afterAll(async () => {

@@ -1,35 +1,23 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { browserFile, closeBrowser, type OpenWindow, openScene, openWindow, typeClasses } from './window.ts';
+import { describe, expect, it } from 'vitest';
+import { cannotTest, suiteWindow } from './suite.ts';
+import { openScene, typeClasses } from './window.ts';
 
 const scenes = [
   { file: 'oem_koeln_50.tif', name: 'cologne', at: { x: 0.3, y: 0.4 } },
   { file: 'zanzibar_drone.tif', name: 'zanzibar', at: { x: 0.5, y: 0.5 } },
 ].map((scene) => ({ ...scene, file: path.resolve('../shared/data/scenes', scene.file) }));
-const absent = scenes.filter(({ file }) => !existsSync(file)).map(({ file }) => file);
-const missing = [...(browserFile ? [] : ['Chromium']), ...absent].join(' and ');
-if (missing) console.log(`Asking the map is not tested: ${missing} is missing.`);
+const missing = cannotTest('Asking the map', ...scenes.map(({ file }) => file));
 
 const long = 600_000;
 const patient = { timeout: 60_000 };
 
-describe.skipIf(missing !== '').each(scenes)('asking the map of $name', ({ file, name, at }) => {
-  let folder: string;
-  let window: OpenWindow;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-screen-'));
-    copyFileSync(file, path.join(folder, `${name}.tif`));
-    window = await openWindow(folder);
-    await openScene(window, `${name}.tif`);
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
-  });
+describe.skipIf(missing).each(scenes)('asking the map of $name', ({ file, name, at }) => {
+  const window = suiteWindow(
+    (folder) => copyFileSync(file, path.join(folder, `${name}.tif`)),
+    (window) => openScene(window, `${name}.tif`),
+  );
 
   it(
     'tells what a place looks like, and makes a class of more like it',

@@ -1,20 +1,10 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  browserFile,
-  closeBrowser,
-  type OpenWindow,
-  openScene,
-  openWindow,
-  shareOfColour,
-  typeClasses,
-} from './window.ts';
+import { describe, expect, it } from 'vitest';
+import { cannotTest, cologne, suiteWindow } from './suite.ts';
+import { openScene, shareOfColour, typeClasses } from './window.ts';
 
-const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
-const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
-if (missing) console.log(`Live prompting is not tested: ${missing} is missing.`);
+const missing = cannotTest('Live prompting', cologne);
 
 /** Of buildings. */
 const orange: [number, number, number] = [230, 159, 0];
@@ -22,21 +12,11 @@ const long = 600_000;
 /** A loaded machine takes its time. */
 const patient = { timeout: 30_000 };
 
-describe.skipIf(missing !== '')('live prompting on the Cologne scene', () => {
-  let folder: string;
-  let window: OpenWindow;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-screen-'));
-    copyFileSync(scene, path.join(folder, 'cologne.tif'));
-    window = await openWindow(folder);
-    await openScene(window, 'cologne.tif');
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
-  });
+describe.skipIf(missing)('live prompting on the Cologne scene', () => {
+  const window = suiteWindow(
+    (folder) => copyFileSync(cologne, path.join(folder, 'cologne.tif')),
+    (window) => openScene(window, 'cologne.tif'),
+  );
 
   const map = () => window.page.getByRole('region', { name: 'Map 1' });
   /** Waits until the map has drawn another preview than that of `address`. */

@@ -1,15 +1,13 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectPicture } from './picture.ts';
 import { writeProject } from './shapes-project.ts';
-import { browserFile, choose, closeBrowser, type OpenWindow, openWindow, typeClasses } from './window.ts';
+import { cannotTest, cologne, suiteWindow } from './suite.ts';
+import { choose, typeClasses } from './window.ts';
 
-const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
-const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
-if (missing) console.log(`The screen's looks are not tested: ${missing} is missing.`);
+const missing = cannotTest("The screen's looks", cologne);
 
 const long = 300_000;
 interface Faults {
@@ -133,22 +131,14 @@ async function bareMap(page: Page) {
   return page.getByRole('region', { name: 'Map 1' });
 }
 
-describe.skipIf(missing !== '')('the window', () => {
-  let folder: string;
-  let window: OpenWindow;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-looks-'));
-    copyFileSync(scene, path.join(folder, 'cologne.tif'));
-    await writeProject(path.join(folder, 'shapes.gpkg'), path.join(folder, 'cologne.tif'));
-    window = await openWindow(folder);
-    await window.page.setViewportSize({ width: 1280, height: 800 });
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
-  });
+describe.skipIf(missing)('the window', () => {
+  const window = suiteWindow(
+    async (folder) => {
+      copyFileSync(cologne, path.join(folder, 'cologne.tif'));
+      await writeProject(path.join(folder, 'shapes.gpkg'), path.join(folder, 'cologne.tif'));
+    },
+    ({ page }) => page.setViewportSize({ width: 1280, height: 800 }),
+  );
 
   it(
     'looks as expected while it is empty',
@@ -167,7 +157,7 @@ describe.skipIf(missing !== '')('the window', () => {
       const { page } = window;
       await page.keyboard.press('Control+O');
       const dialog = page.getByRole('dialog', { name: 'Open project' });
-      await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
+      await dialog.getByRole('textbox', { name: 'Folder' }).fill(window.folder);
       await page.keyboard.press('Enter');
       await dialog.getByRole('option', { name: 'shapes.gpkg' }).click();
       await expectNoFaults(page, 'open a project');
@@ -390,10 +380,10 @@ describe.skipIf(missing !== '')('the window', () => {
     await page.keyboard.press('Control+O');
     const folderField = page.getByRole('textbox', { name: 'Folder' });
     await folderField.waitFor();
-    await page.keyboard.type(folder);
+    await page.keyboard.type(window.folder);
     await page.keyboard.press('Enter');
     await page.getByRole('option', { name: 'shapes.gpkg' }).waitFor();
-    expect(await folderField.inputValue()).toBe(folder);
+    expect(await folderField.inputValue()).toBe(window.folder);
     await page.keyboard.press('Escape');
     await page.locator('dialog[open]').waitFor({ state: 'detached' });
     await page.getByRole('textbox', { name: 'Coordinate' }).fill('nowhere');

@@ -3,14 +3,13 @@ import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { cannotTest, cologne, suiteWindow } from './suite.ts';
 import {
-  browserFile,
   choose,
   chooseFile,
   closeBrowser,
   mapsAtRest,
-  type OpenWindow,
   openScene,
   openWindow,
   placeOf,
@@ -18,28 +17,14 @@ import {
   typeClasses,
 } from './window.ts';
 
-const scene = path.resolve('../shared/data/scenes/oem_koeln_50.tif');
-const missing = [browserFile ? '' : 'Chromium', existsSync(scene) ? '' : scene].filter(Boolean).join(' and ');
-if (missing) console.log(`The screen's main loop is not tested: ${missing} is missing.`);
+const missing = cannotTest("The screen's main loop", cologne);
 
 /** Orange: the first class colour. */
 const orange: [number, number, number] = [230, 159, 0];
 const long = 600_000;
 
-describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
-  let folder: string;
-  let window: OpenWindow;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-screen-'));
-    copyFileSync(scene, path.join(folder, 'cologne.tif'));
-    window = await openWindow(folder);
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
-  });
+describe.skipIf(missing)('the main loop on the Cologne scene', () => {
+  const window = suiteWindow((folder) => copyFileSync(cologne, path.join(folder, 'cologne.tif')));
 
   it('tells the next step while nothing is open', async () => {
     const { page } = window;
@@ -202,17 +187,19 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
       await page.keyboard.press('Control+E');
       const dialog = page.getByRole('dialog', { name: 'Export Classes of cologne' });
       await dialog.getByRole('checkbox', { name: 'GeoJSON' }).check();
-      await dialog.getByRole('textbox', { name: 'To' }).fill(path.join(folder, 'out'));
+      await dialog.getByRole('textbox', { name: 'To' }).fill(path.join(window.folder, 'out'));
       await window.picture('export');
       await dialog.getByRole('button', { name: 'Export', exact: true }).click();
       await expect
         .poll(
-          () => existsSync(path.join(folder, 'out.gpkg')) && existsSync(path.join(folder, 'out.geojson')),
+          () =>
+            existsSync(path.join(window.folder, 'out.gpkg')) &&
+            existsSync(path.join(window.folder, 'out.geojson')),
           { timeout: long },
         )
         .toBe(true);
       if (spawnSync('ogrinfo', ['--version']).status !== 0) return;
-      const told = execFileSync('ogrinfo', ['-so', '-al', path.join(folder, 'out.gpkg')], {
+      const told = execFileSync('ogrinfo', ['-so', '-al', path.join(window.folder, 'out.gpkg')], {
         encoding: 'utf8',
       });
       expect(told).toMatch(/Geometry: Polygon/);
@@ -256,7 +243,7 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
     'keeps everything: closed and opened again, all is there',
     async () => {
       const { page } = window;
-      const project = path.join(folder, 'cologne.gpkg');
+      const project = path.join(window.folder, 'cologne.gpkg');
       await chooseFile(window, 'Control+Shift+S', 'Save project as', project);
       await expect.poll(() => page.title(), { timeout: 60_000 }).toMatch(/cologne/);
       await choose(page, 'Project', 'Close project');
@@ -291,7 +278,7 @@ describe.skipIf(missing !== '')('the main loop on the Cologne scene', () => {
     async () => {
       const { page } = window;
       const { writeFileSync } = await import('node:fs');
-      const broken = path.join(folder, 'broken.tif');
+      const broken = path.join(window.folder, 'broken.tif');
       writeFileSync(broken, 'II*\0 this is no TIFF');
       await chooseFile(window, 'Control+Shift+R', 'Open scenes', broken);
       const problem = page.getByRole('dialog', { name: 'That did not work' });
@@ -336,12 +323,12 @@ function polygonsOf(project: string): string[][] {
   return rows;
 }
 
-describe.skipIf(missing !== '')('a host that is killed in the middle of a run', () => {
+describe.skipIf(missing)('a host that is killed in the middle of a run', () => {
   it(
     'offers to resume, and finishes as a run that nothing interrupted, byte for byte',
     async () => {
       const folder = mkdtempSync(path.join(tmpdir(), 'landscribe-screen-'));
-      copyFileSync(scene, path.join(folder, 'cologne.tif'));
+      copyFileSync(cologne, path.join(folder, 'cologne.tif'));
       const first = await openWindow(folder);
       await openScene(first, 'cologne.tif');
       await typeClasses(first.page, ['building', 'road', 'cropland']);

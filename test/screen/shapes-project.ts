@@ -3,6 +3,7 @@ import { ProjectStore } from '../../src/main/project/project-store.ts';
 import { storedForm } from '../../src/main/project/stored-crs.ts';
 import { crsFromEpsg } from '../../src/worker/raster/crs.ts';
 import type { PolygonFeature } from '../../src/worker/vector/feature.ts';
+import { plainLayer } from '../main/project/plain-layer.ts';
 
 const colours = ['#e69f00', '#56b4e9', '#009e73'];
 
@@ -45,24 +46,7 @@ export async function writeProject(file: string, raster: string): Promise<void> 
   const crs = crsFromEpsg(25832);
   store.saveSetting(crsSetting, storedForm(crs), 'System');
   await store.addScene(raster);
-  const layer = store.addLayer({
-    name: 'Shapes',
-    description: '',
-    crs,
-    classes,
-    provenance: {
-      program: 'test',
-      version: '0',
-      date: '2026-01-01T00:00:00.000Z',
-      scene: '',
-      sceneFingerprint: '',
-      pack: '',
-      packChecksum: '',
-      classes,
-      settings: {},
-    },
-    style: { name: 'classes', qml: '', sld: '' },
-  });
+  const layer = store.addLayer(plainLayer('Shapes', crs, classes));
   layer.add(shapes());
   layer.finish();
   store.close();

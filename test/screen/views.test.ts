@@ -1,29 +1,15 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { syntheticFiles, writeProduct } from '../worker/scene/safe/synthetic-product.ts';
 import { zip } from '../worker/weights/zip-writer.ts';
-import {
-  browserFile,
-  choose,
-  closeBrowser,
-  mapsAtRest,
-  type OpenWindow,
-  openScene,
-  openWindow,
-  placeOf,
-  shareOfColour,
-  typeClasses,
-} from './window.ts';
+import { cannotTest, suiteWindow } from './suite.ts';
+import { choose, mapsAtRest, openScene, placeOf, shareOfColour, typeClasses } from './window.ts';
 
 const chips = path.resolve('../shared/data/pairs/terramind');
 const india = path.resolve('../shared/data/pairs/india-s1s2');
-const missing = [browserFile ? '' : 'Chromium', existsSync(chips) && existsSync(india) ? '' : chips]
-  .filter(Boolean)
-  .join(' and ');
-if (missing) console.log(`Linked views are not tested: ${missing} is missing.`);
+const missing = cannotTest('Linked views', chips, india);
 
 const long = 240_000;
 const soon = { timeout: 20_000 };
@@ -97,20 +83,10 @@ async function chooseSystem(page: Page, code: number): Promise<void> {
   await dialog.waitFor({ state: 'detached' });
 }
 
-describe.skipIf(missing !== '')('radar and optical, side by side', () => {
-  let folder: string;
-  let window: OpenWindow;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-views-'));
+describe.skipIf(missing)('radar and optical, side by side', () => {
+  const window = suiteWindow((folder) => {
     copyFileSync(path.join(chips, 'S1RTC/282D_485L_3_3.tif'), path.join(folder, 'sar.tif'));
     copyFileSync(path.join(chips, 'S2RGB/282D_485L_3_3.tif'), path.join(folder, 'optical.tif'));
-    window = await openWindow(folder);
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
   it(
@@ -400,22 +376,12 @@ describe.skipIf(missing !== '')('radar and optical, side by side', () => {
   });
 });
 
-describe.skipIf(missing !== '')('every pair of chips', () => {
-  let folder: string;
-  let window: OpenWindow;
+describe.skipIf(missing)('every pair of chips', () => {
   const pairs = ['282D_485L_3_3', '38D_378R_2_3', '433D_629L_3_1'];
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-views-'));
+  const window = suiteWindow((folder) => {
     for (const name of pairs)
       for (const kind of ['S1RTC', 'S2RGB'])
         copyFileSync(path.join(chips, `${kind}/${name}.tif`), path.join(folder, `${name}_${kind}.tif`));
-    window = await openWindow(folder);
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
   it.each(pairs)(
@@ -484,12 +450,8 @@ describe.skipIf(missing !== '')('every pair of chips', () => {
   });
 });
 
-describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () => {
-  let folder: string;
-  let window: OpenWindow;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'landscribe-views-'));
+describe.skipIf(missing)('the shift of a radar and an optical scene', () => {
+  const window = suiteWindow((folder) => {
     copyFileSync(path.join(india, 'Optical-Image-1.jpg'), path.join(folder, 'optical.jpg'));
     copyFileSync(path.join(india, 'SAR-Image-1.jpg'), path.join(folder, 'sar.jpg'));
     const product = syntheticFiles({
@@ -511,12 +473,6 @@ describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () 
       path.join(folder, 'S1_PART.SAFE'),
       new Map([...product].filter(([name]) => !/^measurement.*-vh-/.test(name))),
     );
-    window = await openWindow(folder);
-  }, long);
-  afterAll(async () => {
-    await window?.close();
-    await closeBrowser();
-    if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
   it(
@@ -595,7 +551,7 @@ describe.skipIf(missing !== '')('the shift of a radar and an optical scene', () 
       await window.picture('radar-product');
       await choose(page, 'Layer', 'Open files as bands of one scene');
       const dialog = page.getByRole('dialog', { name: 'Open files as bands of one scene' });
-      await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
+      await dialog.getByRole('textbox', { name: 'Folder' }).fill(window.folder);
       await page.keyboard.press('Enter');
       await dialog.getByRole('option', { name: 'optical.jpg' }).click();
       await dialog.getByRole('option', { name: 'sar.jpg' }).click({ modifiers: ['Control'] });

@@ -29,7 +29,7 @@ export const usualSettings: KeptSettings = {
 /** Key of the project's settings. */
 export const runKey = 'run';
 
-/** The project's settings over the usual ones; what is of another type than the usual value is left out. */
+/** The project's settings over the usual ones; names that are no settings are left out. */
 export function keptSettings(settings: Readonly<Record<string, unknown>> | undefined): KeptSettings {
   const kept = settings?.[runKey];
   if (kept === null || typeof kept !== 'object') return usualSettings;

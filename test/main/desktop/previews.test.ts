@@ -8,6 +8,7 @@ import { LivePictures } from '../../../src/main/desktop/live-pictures.ts';
 import { Previews } from '../../../src/main/desktop/previews.ts';
 import { starterPack } from '../../../src/main/packs/starter.ts';
 import { type RunSettings, runSettings } from '../../../src/main/rpc/runs.ts';
+import { usualSettings } from '../../../src/renderer/state/run-settings.ts';
 import { unknownWords } from '../../../src/worker/pack/known-words.ts';
 import { openPack } from '../../../src/worker/pack/open-pack.ts';
 
@@ -20,25 +21,10 @@ const previews = new Previews(pictures);
 
 function asked(words: string[], part: Partial<RunSettings> = {}): RunSettings {
   return runSettings.parse({
-    pack: 'starter',
+    ...usualSettings,
     prompts: words.map((word) => ({ name: word, words: [word], colour: '#888888', threshold: null })),
-    background: null,
-    threshold: 0,
     extent: null,
-    resolution: null,
-    bands: null,
-    provider: 'cpu',
     threads: 1,
-    minArea: 0,
-    simplify: 0,
-    window: 224,
-    stride: 112,
-    attention: null,
-    lastLayers: null,
-    lambda: -0.3,
-    upsampler: null,
-    templates: 'imagenet',
-    radar: null,
     ...part,
   });
 }

@@ -1,6 +1,7 @@
 /** A second process with a project: `hold FILE` keeps it open and writes when told; `fill FILE` writes until killed. */
 import { ProjectStore } from '../../../src/main/project/project-store.ts';
 import type { PolygonFeature } from '../../../src/worker/vector/feature.ts';
+import { plainLayer } from './plain-layer.ts';
 
 const [what, file] = process.argv.slice(2);
 const store = await ProjectStore.open(file!);
@@ -14,24 +15,7 @@ if (what === 'hold') {
   });
 } else {
   const entry = { id: 1, name: 'a', words: ['a'], colour: '#000000' };
-  const layer = store.addLayer({
-    name: 'filling',
-    description: '',
-    crs: null,
-    classes: [entry],
-    provenance: {
-      program: 'Landscribe',
-      version: '0',
-      date: '',
-      scene: '',
-      sceneFingerprint: '',
-      pack: '',
-      packChecksum: '',
-      classes: [entry],
-      settings: {},
-    },
-    style: { name: 'classes', qml: '', sld: '' },
-  });
+  const layer = store.addLayer(plainLayer('filling', null, [entry]));
   const batch = (start: number): PolygonFeature[] =>
     Array.from({ length: 2000 }, (_, i) => {
       const x = start + i;
