@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Manifest } from '../../worker/pack/manifest.ts';
 import { openPack } from '../../worker/pack/open-pack.ts';
+import { upsamplerName } from '../../worker/pack/upsampler.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { type Home, packFolder } from '../packs/home.ts';
 import { listPacks } from '../packs/installed.ts';
@@ -75,12 +76,11 @@ export async function describePacks(home: Home): Promise<Pack[]> {
 }
 
 function installedFacts(manifest: Manifest) {
-  const kinds = { jbu_one: 'simfeatup', jbu_stack: 'featup' } as const;
   return {
     installed: true,
     knownWords: manifest.knownWords?.map(([first]) => first!) ?? [],
     modalities: ['optical' as const, ...(manifest.encoders.sar ? ['sar' as const] : [])],
-    upsampler: manifest.upsampler ? kinds[manifest.upsampler.kind] : null,
+    upsampler: upsamplerName(manifest),
     finestResolution: manifest.finestResolution,
     precision: manifest.precision,
   };

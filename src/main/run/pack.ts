@@ -1,6 +1,7 @@
 import type { Manifest } from '../../worker/pack/manifest.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import type { Precision } from '../../worker/pack/precision.ts';
+import { upsamplerName } from '../../worker/pack/upsampler.ts';
 import type { BuildPackRequest } from '../../worker/steps/build-pack.ts';
 import type { RebuildPackRequest } from '../../worker/steps/rebuild-pack.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
@@ -108,7 +109,8 @@ const precisionText: Record<Precision, string> = {
 
 function packText(info: PackInfo): string {
   const { vision, text, embedding } = info.geometry;
-  const upsamplers = { jbu_one: 'SimFeatUp', jbu_stack: 'FeatUp' };
+  const upsamplers = { simfeatup: 'SimFeatUp', featup: 'FeatUp' };
+  const upsampler = upsamplerName(info);
   const attentions = Object.keys(info.encoders.optical.graphs).join(', ');
   const rows: [string, string][] = [
     ['name', info.name],
@@ -124,7 +126,7 @@ function packText(info: PackInfo): string {
       'attention',
       `${attentions} (default ${info.encoders.optical.attention}-${info.encoders.optical.lastLayers})`,
     ],
-    ['upsampler', info.upsampler ? upsamplers[info.upsampler.kind] : 'none'],
+    ['upsampler', upsampler ? upsamplers[upsampler] : 'none'],
     ['SAR', info.encoders.sar ? 'yes' : 'no'],
     ['precision', precisionText[info.precision]],
     ['weights', info.precision === 'int8' ? `int8 and ${info.storage}` : info.storage],

@@ -1,5 +1,5 @@
 import type { Pack } from '../../worker/pack/open-pack.ts';
-import { Problem } from '../../worker/report/problem.ts';
+import { upsampleAsked } from '../../worker/pack/upsampler.ts';
 import type { Modality, RadarPreparation } from '../../worker/steps/radar-preparation.ts';
 import type { SegmentRequest } from './segment-request.ts';
 
@@ -8,16 +8,8 @@ import type { SegmentRequest } from './segment-request.ts';
  * with its optical one. Throws `Problem`.
  */
 export function scoringOf(request: SegmentRequest, pack: Pack, modality: Modality = 'optical') {
-  const { encoders, upsampler, name } = pack.manifest;
-  const kinds = { simfeatup: 'jbu_one', featup: 'jbu_stack' } as const;
-  const asked = request.upsampler;
-  if (asked !== null && asked !== 'none' && upsampler?.kind !== kinds[asked]) {
-    throw new Problem(
-      'pack/no-upsampler',
-      `Pack ${name} has no ${asked} upsampler${upsampler ? `, but ${upsampler.kind === 'jbu_one' ? 'simfeatup' : 'featup'}` : ''}.`,
-      'Leave --upsampler out to use what the pack has, or use none.',
-    );
-  }
+  const { encoders, upsampler } = pack.manifest;
+  const upsample = upsampleAsked(request.upsampler, pack.manifest) ?? upsampler !== null;
   const sees = modality === 'sar' && encoders.sar ? ('sar' as const) : ('optical' as const);
   const encoder = encoders[sees] ?? encoders.optical;
   return {
@@ -25,7 +17,7 @@ export function scoringOf(request: SegmentRequest, pack: Pack, modality: Modalit
     attention: request.attention ?? (encoder.attention as NonNullable<SegmentRequest['attention']>),
     lastLayers: request.lastLayers ?? encoder.lastLayers,
     lambda: request.lambda,
-    upsample: asked !== 'none' && upsampler !== null,
+    upsample,
   };
 }
 

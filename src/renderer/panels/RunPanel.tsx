@@ -317,11 +317,7 @@ export function RunPanel() {
             >
               <option value="">{text('run.ofPack')}</option>
               <option value="none">{text('run.noUpsampler')}</option>
-              {pack?.upsampler && (
-                <option value={pack.upsampler === 'jbu_stack' ? 'featup' : 'simfeatup'}>
-                  {pack.upsampler}
-                </option>
-              )}
+              {pack?.upsampler && <option>{pack.upsampler}</option>}
             </select>
           </label>
           <label>

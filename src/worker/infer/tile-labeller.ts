@@ -1,6 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { upsamplerFactor } from '../net/upsampler.ts';
 import type { Pack } from '../pack/open-pack.ts';
+import { upsamplerOf } from '../pack/upsampler.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { cutPlanes, resizePlanes } from './planes.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -52,15 +53,9 @@ export class TileLabeller {
     upsample: boolean,
     options: SessionOptions,
   ): Promise<TileLabeller> {
-    const { upsampler, geometry, name } = pack.manifest;
     if (!upsample) return new TileLabeller(embeddings, pack, null);
-    if (!upsampler) {
-      throw new Problem(
-        'pack/no-upsampler',
-        `Pack ${name} has no upsampler.`,
-        'Use --upsampler none, or build the pack with one.',
-      );
-    }
+    const { geometry, name } = pack.manifest;
+    const upsampler = upsamplerOf(pack.manifest);
     if (upsampler.tile === null) {
       throw new Problem(
         'pack/no-tile',

@@ -1,7 +1,8 @@
 import type { EncodedWindow } from '../features/encoded-window.ts';
 import { upsamplerFactor } from '../net/upsampler.ts';
 import type { Pack } from '../pack/open-pack.ts';
-import { Problem, throwIfCancelled } from '../report/problem.ts';
+import { upsamplerOf } from '../pack/upsampler.ts';
+import { throwIfCancelled } from '../report/problem.ts';
 import { cutPlanes, resizePlanes } from './planes.ts';
 import { Session, type SessionOptions, type Tensor } from './session.ts';
 import { spanCoordinates } from './span.ts';
@@ -48,26 +49,14 @@ export class WindowLabeller {
     settings: LabellerSettings,
     options: SessionOptions,
   ): Promise<WindowLabeller> {
-    const { upsampler, geometry, name } = pack.manifest;
-    if (settings.upsample && !upsampler) {
-      throw new Problem(
-        'pack/no-upsampler',
-        `Pack ${name} has no upsampler.`,
-        'Use --upsampler none, or build the pack with one.',
-      );
-    }
-    return new WindowLabeller(
-      embeddings,
-      pack,
-      settings.lambda,
-      settings.upsample && upsampler
-        ? {
-            factor: upsamplerFactor(upsampler.kind, geometry.vision.patch),
-            projection: await Session.open(pack, upsampler.projection, options),
-            logits: await Session.open(pack, upsampler.logits, options),
-          }
-        : null,
-    );
+    const { lambda, upsample } = settings;
+    if (!upsample) return new WindowLabeller(embeddings, pack, lambda, null);
+    const upsampler = upsamplerOf(pack.manifest);
+    return new WindowLabeller(embeddings, pack, lambda, {
+      factor: upsamplerFactor(upsampler.kind, pack.manifest.geometry.vision.patch),
+      projection: await Session.open(pack, upsampler.projection, options),
+      logits: await Session.open(pack, upsampler.logits, options),
+    });
   }
 
   /**

@@ -17,6 +17,7 @@ import { embedWords } from '../infer/words.ts';
 import type { TemplateSetName } from '../net/templates.ts';
 import { checkKnownWords } from '../pack/known-words.ts';
 import { openPack, type Pack, verifyPack } from '../pack/open-pack.ts';
+import { type UpsamplerName, upsampleAsked, upsamplerName } from '../pack/upsampler.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { asProblem, type ProblemRecord, toRecord } from '../report/problem-record.ts';
 import type { TaskContext } from './task-context.ts';
@@ -30,7 +31,7 @@ export interface BenchmarkRequest {
   method: MethodName;
   /** What differs from the method's own settings. */
   lastLayers: number | null;
-  upsampler: 'simfeatup' | 'featup' | 'none' | null;
+  upsampler: UpsamplerName | 'none' | null;
   lambda: number | null;
   modality: 'optical' | 'sar' | null;
   templates: TemplateSetName;
@@ -125,7 +126,7 @@ async function benchmarkSet(
   const found = limited(await findSamples(set, roots, signal), request.limit);
   const settings = methodSettings(request.method, set, {
     lastLayers: request.lastLayers,
-    upsample: upsampleOf(request, pack),
+    upsample: upsampleAsked(request.upsampler, pack.manifest),
     lambda: request.lambda,
     modality: request.modality,
   });
@@ -180,19 +181,6 @@ async function benchmarkSet(
   } finally {
     await scorer.close();
   }
-}
-
-/** Whether the request asks for the upsampler that the pack has; null where it leaves that to the method. */
-function upsampleOf({ upsampler }: BenchmarkRequest, { manifest }: Pack): boolean | null {
-  if (upsampler === null) return null;
-  if (upsampler === 'none') return false;
-  const kind = upsampler === 'simfeatup' ? 'jbu_one' : 'jbu_stack';
-  if (manifest.upsampler?.kind === kind) return true;
-  throw new Problem(
-    'pack/no-upsampler',
-    `Pack ${manifest.name} has no ${upsampler} upsampler.`,
-    'Leave --upsampler out to use what the pack has, or use none.',
-  );
 }
 
 function limited(found: FoundSet, limit: number | null): FoundSet {
@@ -255,7 +243,6 @@ function resultRow(
   const score = setScore(set, scores);
   const against = request.against ?? request.method;
   const published = set.published[against];
-  const kind = pack.manifest.upsampler?.kind === 'jbu_stack' ? 'featup' : 'simfeatup';
   return {
     date: new Date().toISOString(),
     set: set.name,
@@ -268,7 +255,7 @@ function resultRow(
     method: request.method,
     attention: settings.attention,
     'last layers': String(settings.lastLayers),
-    upsampler: settings.upsample ? kind : 'none',
+    upsampler: (settings.upsample && upsamplerName(pack.manifest)) || 'none',
     lambda: String(settings.lambda),
     encoder: settings.modality,
     templates: request.templates,
