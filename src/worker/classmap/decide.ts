@@ -1,5 +1,6 @@
 import { Problem } from '../report/problem.ts';
 import type { ClassEntry } from './class-entry.ts';
+import { DecideKernel } from './decide-kernel.ts';
 
 /** How mean scores become classes. */
 export interface DecisionRule {
@@ -66,9 +67,6 @@ export function decisionRule(
   };
 }
 
-/** e^(-i/16) up to e^-40; less than that changes no sum. */
-const powers = Float64Array.from({ length: 40 * 16 + 1 }, (_, index) => Math.exp(-index / 16));
-
 /**
  * Decides rows of pixels: softmax of scaled scores over all words, the class of the best word (a class takes the
  * maximum of its words; ties go to the lower class), the background below the threshold.
@@ -78,15 +76,11 @@ const powers = Float64Array.from({ length: 40 * 16 + 1 }, (_, index) => Math.exp
  */
 export class RowDecider {
   readonly #rule: DecisionRule;
-  readonly #best: Float32Array;
-  readonly #total: Float64Array;
-  readonly #winner: Uint16Array;
+  readonly #kernel: DecideKernel;
 
   constructor(rule: DecisionRule, width: number) {
     this.#rule = rule;
-    this.#best = new Float32Array(width);
-    this.#total = new Float64Array(width);
-    this.#winner = new Uint16Array(width);
+    this.#kernel = new DecideKernel(rule.wordClasses.length, width, rule.logitScale);
   }
 
   /**
@@ -100,48 +94,17 @@ export class RowDecider {
     confidence: Uint8Array,
     offset: number,
   ): void {
-    const { wordClasses, thresholds, background, logitScale } = this.#rule;
-    const best = this.#best;
-    const winner = this.#winner;
-    const total = this.#total;
-    const width = best.length;
-    const words = wordClasses.length;
-    for (let column = 0; column < width; column++) best[column] = means[column]!;
-    winner.fill(wordClasses[0]!);
-    for (let word = 1; word < words; word++) {
-      const start = word * width;
-      const id = wordClasses[word]!;
-      for (let column = 0; column < width; column++) {
-        const value = means[start + column]!;
-        if (value > best[column]!) {
-          best[column] = value;
-          winner[column] = id;
-        }
-      }
-    }
-    total.fill(0);
-    const stepScale = 16 * logitScale;
-    for (let word = 0; word < words; word++) {
-      const start = word * width;
-      for (let column = 0; column < width; column++) {
-        // e^-below as table entry × fourth-order series on ±1/32: relative error under 3e-10, several times faster
-        // than Math.exp. NaN stays NaN.
-        let steps = stepScale * (best[column]! - means[start + column]!);
-        if (steps > 640) steps = 640;
-        const step = (steps + 0.5) | 0;
-        const rest = (step - steps) * 0.0625;
-        total[column] =
-          total[column]! + powers[step]! * (1 + rest * (1 + rest * (0.5 + rest * (1 / 6 + rest * (1 / 24)))));
-      }
-    }
-    for (let column = 0; column < width; column++) {
+    const { wordClasses, thresholds, background } = this.#rule;
+    const { winners, probabilities } = this.#kernel;
+    this.#kernel.decide(means);
+    for (let column = 0; column < winners.length; column++) {
       const to = offset + column;
       if (valid[column] === 0) {
         classes[to] = 0;
         confidence[to] = 0;
         continue;
       }
-      const probability = 1 / total[column]!;
+      const probability = probabilities[column]!;
       if (!(probability <= 1.0001)) {
         throw new Problem(
           'infer/not-a-number',
@@ -149,7 +112,7 @@ export class RowDecider {
           'Check the pack, or use another provider (--provider cpu).',
         );
       }
-      const id = winner[column]!;
+      const id = wordClasses[winners[column]!]!;
       classes[to] = probability < thresholds[id]! ? background : id;
       confidence[to] = (Math.min(1, probability) * 255 + 0.5) | 0;
     }

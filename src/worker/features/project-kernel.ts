@@ -17,7 +17,7 @@ import {
   vectorAdd,
   vectorFunction,
   vectorMultiply,
-} from './vector-code.ts';
+} from '../simd/vector-code.ts';
 
 /**
  * The product of levels with words, four pixels and four words at once. Single precision: a sum of some dozen products is

@@ -16,7 +16,7 @@ import {
   vectorAdd,
   vectorFunction,
   vectorMultiply,
-} from './vector-code.ts';
+} from '../simd/vector-code.ts';
 
 /**
  * Wavelets of planes of numbers: the symmetric 5/3 pair (Le Gall and Tabatabai 1988) by lifting, mirrored at the borders

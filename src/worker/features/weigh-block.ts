@@ -1,5 +1,3 @@
-import type { StoredBlock } from './coordinate-block.ts';
-import { type Coordinates, emptyCoordinates, levelUnit } from './coordinates.ts';
 import {
   advance,
   constant,
@@ -18,7 +16,9 @@ import {
   vectorAdd,
   vectorFunction,
   vectorMultiply,
-} from './vector-code.ts';
+} from '../simd/vector-code.ts';
+import type { StoredBlock } from './coordinate-block.ts';
+import { type Coordinates, emptyCoordinates, levelUnit } from './coordinates.ts';
 import { bytesOfPlanes, planesAtOnce, Wavelets } from './wavelet.ts';
 
 const local = {

@@ -26,7 +26,14 @@ export const v128 = 0x7b;
 
 export const get = (index: number) => [0x20, index];
 export const set = (index: number) => [0x21, index];
-export const constant = (value: number) => [0x41, value];
+/** A whole number, as LEB128 with its sign. */
+export const constant = (value: number): number[] => [0x41, ...signed(value)];
+const signed = (value: number): number[] =>
+  value >= -64 && value < 64 ? [value & 127] : [(value & 127) | 128, ...signed(value >> 7)];
+export const floatConstant = (value: number): number[] => [
+  0x43,
+  ...new Uint8Array(Float32Array.of(value).buffer),
+];
 export const add = [0x6a];
 export const multiply = [0x6c];
 export const loadUint16 = [0x2f, 0, 0];
@@ -42,8 +49,21 @@ export const loadSplat = (offset: number) => vector(0x09, 0, offset);
 export const splat = vector(0x13);
 export const store = (offset: number) => vector(0x0b, 0, offset);
 export const toFloat = vector(0xfa);
+export const toWhole = vector(0xf8);
 export const vectorAdd = vector(0xe4);
+export const vectorSubtract = vector(0xe5);
 export const vectorMultiply = vector(0xe6);
+export const vectorDivide = vector(0xe7);
+/** Not a number where one of both is none. */
+export const vectorMax = vector(0xe9);
+export const nearest = vector(0x6a);
+/** All bits where the first is greater. */
+export const greater = vector(0x44);
+/** Bits of the first where the third has them, else of the second. */
+export const select = vector(0x52);
+export const splatWhole = vector(0x11);
+export const addWhole = vector(0xae);
+export const shiftLeft = vector(0xab);
 
 export const advance = (index: number, by: number[]) => [...get(index), ...by, ...add, ...set(index)];
 /** Counts a local down and goes on with the loop while it is not zero. */

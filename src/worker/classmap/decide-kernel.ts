@@ -1,0 +1,160 @@
+import {
+  addWhole,
+  advance,
+  constant,
+  countDown,
+  f32,
+  floatConstant,
+  get,
+  greater,
+  i32,
+  load,
+  loop,
+  nearest,
+  newMemory,
+  reserve,
+  select,
+  set,
+  shiftLeft,
+  splat,
+  splatWhole,
+  store,
+  toWhole,
+  v128,
+  vectorAdd,
+  vectorDivide,
+  vectorFunction,
+  vectorMax,
+  vectorMultiply,
+  vectorSubtract,
+} from '../simd/vector-code.ts';
+
+/** The best word of pixels and its softmax, four pixels at once, in single precision as the scores are. */
+
+const local = {
+  /** Byte address of the first word's scores, bytes from one word to the next, words. */
+  scores: 0,
+  plane: 1,
+  words: 2,
+  /** Pixels in fours. */
+  groups: 3,
+  /** Byte addresses of the results: numbers of words (int32), probabilities (float32). */
+  winners: 4,
+  probabilities: 5,
+  /** Factor on the scores before powers of two are taken. */
+  scale: 6,
+  at: 7,
+  word: 8,
+  left: 9,
+  best: 10,
+  winner: 11,
+  sum: 12,
+  value: 13,
+  /** A comparison's outcome, or a power's whole exponent. */
+  whole: 14,
+} as const;
+
+/** Less adds nothing to a sum of single precision; more would be no exponent. */
+const leastExponent = -60;
+/** 2^x = Σ (x ln 2)^k / k!: to 1e-7 of itself for |x| ≤ ½. */
+const series = [1];
+for (let k = 1; k <= 6; k++) series.push((series[k - 1]! * Math.LN2) / k);
+
+const spread = (value: number) => [...floatConstant(value), ...splat];
+const [highest, ...lower] = series.toReversed();
+/** Of `value`, by Horner's rule. */
+const power = [
+  ...spread(highest!),
+  ...lower.flatMap((coefficient) => [
+    ...get(local.value),
+    ...vectorMultiply,
+    ...spread(coefficient),
+    ...vectorAdd,
+  ]),
+];
+
+const decide = vectorFunction(
+  [i32, i32, i32, i32, i32, i32, f32],
+  [
+    [3, i32],
+    [5, v128],
+  ],
+  loop(
+    // The best word.
+    [...get(local.scores), ...set(local.at)],
+    [...get(local.at), ...load(0), ...set(local.best)],
+    [...constant(0), ...splatWhole, ...set(local.winner)],
+    [...constant(0), ...set(local.word)],
+    [...get(local.words), ...set(local.left)],
+    loop(
+      [...get(local.at), ...load(0), ...set(local.value)],
+      [...get(local.value), ...get(local.best), ...greater, ...set(local.whole)],
+      [...get(local.value), ...get(local.best), ...get(local.whole), ...select, ...set(local.best)],
+      [...get(local.word), ...splatWhole, ...get(local.winner), ...get(local.whole), ...select],
+      set(local.winner),
+      advance(local.word, constant(1)),
+      advance(local.at, get(local.plane)),
+      countDown(local.left),
+    ),
+    // One over the sum of all words' powers.
+    [...get(local.scores), ...set(local.at)],
+    [...spread(0), ...set(local.sum)],
+    [...get(local.words), ...set(local.left)],
+    loop(
+      [...get(local.at), ...load(0), ...get(local.best), ...vectorSubtract],
+      [...get(local.scale), ...splat, ...vectorMultiply, ...spread(leastExponent), ...vectorMax],
+      set(local.value),
+      [...get(local.value), ...nearest, ...set(local.whole)],
+      [...get(local.value), ...get(local.whole), ...vectorSubtract, ...set(local.value)],
+      power,
+      // The exponent's bits begin at the 24th, 127 above it.
+      [...get(local.whole), ...toWhole, ...constant(127), ...splatWhole, ...addWhole],
+      [...constant(23), ...shiftLeft, ...vectorMultiply],
+      [...get(local.sum), ...vectorAdd, ...set(local.sum)],
+      advance(local.at, get(local.plane)),
+      countDown(local.left),
+    ),
+    [...get(local.winners), ...get(local.winner), ...store(0)],
+    [...get(local.probabilities), ...spread(1), ...get(local.sum), ...vectorDivide, ...store(0)],
+    advance(local.scores, constant(16)),
+    advance(local.winners, constant(16)),
+    advance(local.probabilities, constant(16)),
+    countDown(local.groups),
+  ),
+);
+
+/** Decides rows of one width; keeps their memory. */
+export class DecideKernel {
+  /** The row's best words `[width]`, and their softmax; not a number where a score is none. */
+  readonly winners: Int32Array;
+  readonly probabilities: Float32Array;
+  readonly #words: number;
+  readonly #plane: number;
+  readonly #scores: Float32Array;
+  readonly #run: () => void;
+
+  constructor(words: number, width: number, logitScale: number) {
+    const groups = Math.ceil(width / 4);
+    const plane = 16 * groups;
+    const memory = newMemory();
+    reserve(memory, (words + 2) * plane);
+    const run = decide(memory);
+    const winnersAt = words * plane;
+    const probabilitiesAt = winnersAt + plane;
+    this.#words = words;
+    this.#plane = 4 * groups;
+    this.#scores = new Float32Array(memory.buffer, 0, words * this.#plane);
+    this.winners = new Int32Array(memory.buffer, winnersAt, width);
+    this.probabilities = new Float32Array(memory.buffer, probabilitiesAt, width);
+    this.#run = () => run(0, plane, words, groups, winnersAt, probabilitiesAt, logitScale * Math.LOG2E);
+  }
+
+  /** Decides a row of scores `[words, width]`; ties go to the lower word. */
+  decide(scores: Float32Array): void {
+    const width = this.winners.length;
+    if (width === 0) return;
+    for (let word = 0; word < this.#words; word++)
+      this.#scores.set(scores.subarray(word * width, (word + 1) * width), word * this.#plane);
+    this.#run();
+  }
+}
