@@ -5,6 +5,7 @@ import { openRecent } from '../commands/recent.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
 import { mapActions } from '../map/index.ts';
+import { MenuItem, stepWithin } from '../parts/Menu.tsx';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { session } from '../state/session.ts';
@@ -117,13 +118,9 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
       void attempt(ask.project.recent()).then((found) => found && setRecent(found.slice(0, 8)));
   }, [menu]);
   const move = (event: KeyboardEvent) => {
-    const items = [...(list.current?.querySelectorAll<HTMLElement>('[role^=menuitem]') ?? [])];
-    const at = items.indexOf(document.activeElement as HTMLElement);
-    if (event.key === 'ArrowDown') items[(at + 1) % items.length]?.focus();
-    else if (event.key === 'ArrowUp') items[(at - 1 + items.length) % items.length]?.focus();
-    else if (event.key === 'ArrowRight') onStep(1);
+    if (event.key === 'ArrowRight') onStep(1);
     else if (event.key === 'ArrowLeft') onStep(-1);
-    else return;
+    else if (!stepWithin(list.current!, event)) return;
     event.preventDefault();
     event.stopPropagation();
   };
@@ -150,17 +147,9 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
           <hr />
           <p className="quiet">{text('menu.recent')}</p>
           {recent.map(({ path, name, exists }) => (
-            <button
-              key={path}
-              type="button"
-              role="menuitem"
-              tabIndex={-1}
-              aria-disabled={!exists}
-              title={path}
-              onClick={() => exists && start(() => openRecent(path))}
-            >
-              <span className="grow">{name}</span>
-            </button>
+            <MenuItem key={path} title={path} enabled={exists} onChoose={() => start(() => openRecent(path))}>
+              {name}
+            </MenuItem>
           ))}
         </>
       )}
@@ -171,15 +160,12 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
           {bookmarks
             .filter(({ kind }) => kind === 'bookmark')
             .map(({ id, name, state }) => (
-              <button
+              <MenuItem
                 key={id}
-                type="button"
-                role="menuitem"
-                tabIndex={-1}
-                onClick={() => start(() => mapActions.zoomTo(state.box as [number, number, number, number]))}
+                onChoose={() => start(() => mapActions.zoomTo(state.box as [number, number, number, number]))}
               >
-                <span className="grow">{name}</span>
-              </button>
+                {name}
+              </MenuItem>
             ))}
         </>
       )}
@@ -189,26 +175,18 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
 
 function Item({ command, onStart }: { command: Command; onStart(run: () => unknown): void }) {
   const text = useText();
-  const enabled = command.enabled?.() ?? true;
-  const checked = command.checked?.();
   return (
     <>
       {command.separated && <hr />}
-      <button
-        type="button"
-        role={checked === undefined ? 'menuitem' : 'menuitemcheckbox'}
-        {...(checked !== undefined && { 'aria-checked': checked })}
-        aria-disabled={!enabled}
-        tabIndex={-1}
-        onClick={() => enabled && onStart(command.run)}
+      <MenuItem
+        keys={command.keys?.[0]}
+        enabled={command.enabled?.() ?? true}
+        checked={command.checked?.()}
+        onChoose={() => onStart(command.run)}
       >
-        <span className="check">{checked ? '✓' : ''}</span>
-        <span className="grow">
-          {text(command.label)}
-          {command.about?.() && <span className="quiet"> {command.about()}</span>}
-        </span>
-        {command.keys && <kbd>{keysText(command.keys[0]!)}</kbd>}
-      </button>
+        {text(command.label)}
+        {command.about?.() && <span className="quiet"> {command.about()}</span>}
+      </MenuItem>
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { createPortal } from 'react-dom';
 import { commandOf } from '../commands/commands.ts';
-import { keysText } from '../commands/keys.ts';
+import { MenuItem, stepWithin } from '../parts/Menu.tsx';
 import { useText } from '../texts/use-text.ts';
 
 const ofScenes = ['layer.zoom', 'raster.properties', 'layer.remove'] as const;
@@ -35,33 +35,17 @@ export function LayerMenu({
     };
   }, [onClose]);
   const move = (event: KeyboardEvent) => {
-    const items = [...list.current!.querySelectorAll<HTMLElement>('[role=menuitem]')];
-    const focused = items.indexOf(document.activeElement as HTMLElement);
-    if (event.key === 'ArrowDown') items[(focused + 1) % items.length]!.focus();
-    else if (event.key === 'ArrowUp') items[(focused - 1 + items.length) % items.length]!.focus();
-    else if (event.key === 'Escape' || event.key === 'Tab') onClose();
-    else if (event.key !== 'Enter' && event.key !== ' ') return;
+    // The button that has the focus takes these; the tree below must not.
+    const chooses = event.key === 'Enter' || event.key === ' ';
+    if (event.key === 'Escape' || event.key === 'Tab') onClose();
+    else if (!chooses && !stepWithin(list.current!, event)) return;
     event.stopPropagation();
-    if (event.key !== 'Enter' && event.key !== ' ') event.preventDefault();
+    if (!chooses) event.preventDefault();
   };
-  const item = (label: string, keys: string | undefined, run: () => unknown, enabled = true) => (
-    <button
-      key={label}
-      type="button"
-      role="menuitem"
-      tabIndex={-1}
-      aria-disabled={!enabled}
-      onClick={() => {
-        if (!enabled) return;
-        onClose();
-        void run();
-      }}
-    >
-      <span className="check" />
-      <span className="grow">{label}</span>
-      {keys && <kbd>{keysText(keys)}</kbd>}
-    </button>
-  );
+  const start = (run: () => unknown) => {
+    onClose();
+    void run();
+  };
   // Docks cut off what leaves them.
   return createPortal(
     <div
@@ -73,10 +57,16 @@ export function LayerMenu({
       tabIndex={-1}
       onKeyDown={move}
     >
-      {item(text('layers.renameIt'), 'F2', onRename)}
+      <MenuItem keys="F2" onChoose={() => start(onRename)}>
+        {text('layers.renameIt')}
+      </MenuItem>
       {(node.startsWith('scene:') ? ofScenes : ofOthers).map((id) => {
-        const command = commandOf(id);
-        return item(text(command.label), command.keys?.[0], () => command.run(), command.enabled?.() ?? true);
+        const { label, keys, enabled, run } = commandOf(id);
+        return (
+          <MenuItem key={id} keys={keys?.[0]} enabled={enabled?.() ?? true} onChoose={() => start(run)}>
+            {text(label)}
+          </MenuItem>
+        );
       })}
     </div>,
     document.body,
