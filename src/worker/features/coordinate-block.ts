@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw, inflateRawSync } from 'node:zlib';
-import { type Coordinates, levelUnit } from './coordinates.ts';
-import type { PixelBasis } from './pixel-basis.ts';
+import type { Coordinates } from './coordinates.ts';
+import { levelUnit, type PixelBasis } from './pixel-basis.ts';
 import { damagedStore } from './record-log.ts';
 import { bandScan, planesAtOnce, Wavelets } from './wavelet.ts';
 
@@ -31,16 +31,20 @@ const stretch = 1024;
 const inflatedAtOnce = 131_072;
 
 /** Null for a block without measurements. */
-export async function encodeBlock({
-  basis,
-  width,
-  height,
-  levels,
-  valid,
-}: Coordinates): Promise<Buffer | null> {
+export async function encodeBlock(coordinates: Coordinates): Promise<Buffer | null> {
+  const { width, height, valid } = coordinates;
   if (!valid.includes(1)) return null;
+  if (width * height > mostPixels) throw new RangeError('a block has too many pixels');
+  const packed = await deflate(bodyOf(coordinates), { level: 6, strategy: constants.Z_RLE });
+  const record = Buffer.alloc(4 + packed.length);
+  record.set(packed, 4);
+  record.writeUInt32LE(checksum(packed, width, height), 0);
+  return record;
+}
+
+/** Apart from what waits to be deflated: its room is several times as large as what comes of it. */
+function bodyOf({ basis, width, height, levels, valid }: Coordinates): Buffer {
   const pixels = width * height;
-  if (pixels > mostPixels) throw new RangeError('a block has too many pixels');
   const { rank } = basis;
   const masked = valid.includes(0);
   const stretches = Math.ceil(pixels / stretch);
@@ -76,12 +80,7 @@ export async function encodeBlock({
       counted = head.writeUInt16LE(count, counted);
     }
   }
-  const body = Buffer.concat([head, runs.subarray(0, run), codes.subarray(0, code)]);
-  const packed = await deflate(body, { level: 6, strategy: constants.Z_RLE });
-  const record = Buffer.alloc(4 + packed.length);
-  record.set(packed, 4);
-  record.writeUInt32LE(checksum(packed, width, height), 0);
-  return record;
+  return Buffer.concat([head, runs.subarray(0, run), codes.subarray(0, code)]);
 }
 
 /** Bands of all directions in steps, `[rank, height, width]`. */

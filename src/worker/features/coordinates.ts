@@ -1,8 +1,5 @@
-import type { PixelBasis } from './pixel-basis.ts';
+import { levelUnit, type PixelBasis } from './pixel-basis.ts';
 import { ProjectKernel } from './project-kernel.ts';
-
-/** Coordinates are kept as whole multiples of it: unit vectors differ by 2 at most. */
-export const levelUnit = 2 / 32767;
 
 /** Coordinates of a rectangle of working pixels. */
 export interface Coordinates {

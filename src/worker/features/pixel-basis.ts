@@ -12,9 +12,12 @@ export interface PixelBasis {
   mean: Float32Array;
   /** `[rank, size]`, orthonormal rows, the largest variance first. */
   directions: Float32Array;
-  /** What storing rounds them to. */
+  /** What storing rounds coordinates to; `levelUnit` at least. */
   step: number;
 }
+
+/** Coordinates in memory are whole multiples of it: unit vectors differ by 2 at most. */
+export const levelUnit = 2 / 32767;
 
 /** More are never kept: they would take the time that coordinates save. */
 export const largestRank = 96;
@@ -32,7 +35,7 @@ export function choosePixelBasis(
   { size, mean, directions, variances }: ReturnType<BasisSample['spectrum']>,
   share: number,
 ): PixelBasis {
-  const step = share * spreadOf(variances) || 1;
+  const step = Math.max(levelUnit, share * spreadOf(variances));
   let rank = 1;
   while (rank < Math.min(size, largestRank) && variances[rank]! > (step * step) / 12) rank++;
   return { size, rank, mean, directions: directions.slice(0, rank * size), step };

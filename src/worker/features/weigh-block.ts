@@ -18,7 +18,8 @@ import {
   vectorMultiply,
 } from '../simd/vector-code.ts';
 import type { StoredBlock } from './coordinate-block.ts';
-import { type Coordinates, emptyCoordinates, levelUnit } from './coordinates.ts';
+import { type Coordinates, emptyCoordinates } from './coordinates.ts';
+import { levelUnit } from './pixel-basis.ts';
 import { bytesOfPlanes, planesAtOnce, Wavelets } from './wavelet.ts';
 
 const local = {

@@ -6,11 +6,10 @@ import {
   CoordinateRounder,
   type Coordinates,
   emptyCoordinates,
-  levelUnit,
 } from '../features/coordinates.ts';
 import type { EncodedWindow } from '../features/encoded-window.ts';
 import { type Example, exampleOf } from '../features/example.ts';
-import { choosePixelBasis } from '../features/pixel-basis.ts';
+import { choosePixelBasis, levelUnit } from '../features/pixel-basis.ts';
 import type { SessionOptions } from '../infer/session.ts';
 import { TileLabeller } from '../infer/tile-labeller.ts';
 import type { EncoderSettings } from '../infer/window-encoder.ts';

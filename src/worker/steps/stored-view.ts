@@ -1,6 +1,7 @@
 import { blockHeight, blockWidth, CoordinateReader } from '../features/coordinate-store.ts';
-import { type Coordinates, emptyCoordinates, levelUnit } from '../features/coordinates.ts';
+import { type Coordinates, emptyCoordinates } from '../features/coordinates.ts';
 import { type FeatureIdentity, FeatureReader } from '../features/feature-store.ts';
+import { levelUnit } from '../features/pixel-basis.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem, throwIfCancelled } from '../report/problem.ts';
 import { selectWindows, type WindowPlan } from '../tile/plan.ts';

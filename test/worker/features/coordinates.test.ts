@@ -6,10 +6,14 @@ import {
   CoordinateProjector,
   CoordinateRounder,
   emptyCoordinates,
-  levelUnit,
   wordWeights,
 } from '../../../src/worker/features/coordinates.ts';
-import { choosePixelBasis, type PixelBasis, spreadOf } from '../../../src/worker/features/pixel-basis.ts';
+import {
+  choosePixelBasis,
+  levelUnit,
+  type PixelBasis,
+  spreadOf,
+} from '../../../src/worker/features/pixel-basis.ts';
 import { coordinatesOfBlock, weighBlock } from '../../../src/worker/features/weigh-block.ts';
 
 const size = 24;
