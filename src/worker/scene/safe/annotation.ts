@@ -35,8 +35,6 @@ export interface GeolocationPoint {
   /** Seconds since 1970. */
   time: number;
   slantRangeTime: number;
-  /** Degrees. */
-  incidence: number;
 }
 
 const largestSide = 2 ** 20;
@@ -89,7 +87,6 @@ function gridPoint(point: Element): GeolocationPoint {
     height: point.number('height'),
     time: point.seconds('azimuthTime'),
     slantRangeTime: point.number('slantRangeTime'),
-    incidence: point.number('incidenceAngle'),
   };
 }
 
