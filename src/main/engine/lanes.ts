@@ -53,6 +53,8 @@ export class Lanes {
     const { signal } = this.#stop;
     const lanes = ports.map((port, index) => ({ port, thread: new EngineThread(`lane ${index + 1}`) }));
     this.#threads.push(...lanes.map(({ thread }) => thread));
+    // A thread that cannot get ready says so again when it is to compare.
+    for (const { thread } of lanes) thread.run('readyToCompare', null, { signal }).catch(() => {});
     const work = async () => {
       // Who asked for the words hears of what is wrong with them.
       const words = await embeddings.catch(() => null);

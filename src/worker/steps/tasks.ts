@@ -70,6 +70,7 @@ export interface Tasks {
   likelyWords: { request: LikelyWordsRequest; piece: never; reply: LikelyWords };
   exampleOfView: { request: ExampleOfViewRequest; piece: never; reply: Example };
   learnExamples: { request: LearnExamplesRequest; piece: never; reply: Record<string, Example> };
+  readyToCompare: { request: null; piece: never; reply: null };
   compareBlocks: { request: CompareRequest; piece: never; reply: number };
   measureSpeed: { request: SpeedRequest; piece: never; reply: Speed };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
@@ -191,6 +192,10 @@ const runners: Runners = {
     const { heatView } = await import('./live-view.ts');
     const reply = await heatView(request, context);
     return { reply, transfer: [reply.heat.buffer] };
+  },
+  async readyToCompare() {
+    await import('./compare-blocks.ts');
+    return { reply: null };
   },
   async compareBlocks(request) {
     const { compareBlocks } = await import('./compare-blocks.ts');
