@@ -5,7 +5,6 @@
  *
  *   node bench/install.ts [--json]
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -21,6 +20,7 @@ import { formulaClip, formulaWeights } from '../src/worker/weights/formula.ts';
 import { writeSafetensors } from '../src/worker/weights/write-safetensors.ts';
 import { dropAt, startMirror } from '../test/main/packs/mirror.ts';
 import { writeScriptArchive } from '../test/main/packs/script-archive.ts';
+import { apart } from './measures/apart.ts';
 
 interface Attempt {
   installed: boolean;
@@ -127,24 +127,6 @@ async function attempt(registryFile: string, mirror: string): Promise<Attempt> {
   };
 }
 
-/** One attempt in a process of its own: this one serves the files. */
-function attemptApart(args: string[], env: NodeJS.ProcessEnv): Promise<Attempt> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [import.meta.filename, ...args], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-    });
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0 ? resolve(JSON.parse(text) as Attempt) : reject(new Error(`an attempt failed with ${code}`)),
-    );
-  });
-}
-
 async function main(json: boolean): Promise<void> {
   const files = await makeFiles();
   const model = files['ViT-B-16.pt']!;
@@ -160,7 +142,7 @@ async function main(json: boolean): Promise<void> {
           ? dropAt(mirror, request, response, content, Math.floor(model.length * share))
           : false;
       attempts.push(
-        await attemptApart(['--attempt', registryFile, '--mirror', mirror.address], {
+        await apart<Attempt>(import.meta.filename, ['--attempt', registryFile, '--mirror', mirror.address], {
           LANDSCRIBE_HOME: folder,
         }),
       );

@@ -23,6 +23,7 @@ import { PackScorer } from '../src/worker/infer/pack-scorer.ts';
 import { openPack, type Pack } from '../src/worker/pack/open-pack.ts';
 import { conduct } from '../src/worker/steps/conduct.ts';
 import { makeDemoScene } from '../src/worker/steps/demo.ts';
+import { packFactsOf } from '../src/worker/steps/pack-facts.ts';
 import { serveWindows } from '../src/worker/steps/remote-lane.ts';
 import { median } from './measures/timing.ts';
 import { fullSizePack } from './packs/full-size.ts';
@@ -100,19 +101,12 @@ async function measure(
   );
   const results = threads.map((thread) => once(thread, 'message'));
   const ends = threads.map((thread) => once(thread, 'exit'));
-  const { manifest } = pack;
   const before = performance.eventLoopUtilization();
   const start = performance.now();
   const { windows } = await conduct(
     {
       scene,
-      pack: {
-        name: manifest.name,
-        checksum: pack.checksum,
-        finestResolution: manifest.finestResolution,
-        mean: manifest.normalisation.mean,
-        deviation: manifest.normalisation.deviation,
-      },
+      pack: packFactsOf(pack),
       classes,
       threshold: 0,
       background: null,

@@ -4,7 +4,6 @@
  *
  *   node bench/sizes.ts [--sizes b-32,b-16,l-14,h-14] [--precision float32] [--runs 3] [--json]
  */
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,6 +15,7 @@ import { openPack } from '../src/worker/pack/open-pack.ts';
 import type { Precision } from '../src/worker/pack/precision.ts';
 import { formulaClip, formulaWeights } from '../src/worker/weights/formula.ts';
 import type { ClipGeometry } from '../src/worker/weights/geometry.ts';
+import { apart } from './measures/apart.ts';
 
 /** Radford et al. 2021, table 20; OpenCLIP's ViT-H/14. */
 const sizes: Record<
@@ -107,23 +107,6 @@ async function run(folder: string, runs: number): Promise<Partial<Figures>> {
   };
 }
 
-/** One step in a process of its own, whose memory is its own. */
-function apart(args: string[]): Promise<Partial<Figures>> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [import.meta.filename, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-    });
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`${args.join(' ')} ended with ${code}`)),
-    );
-  });
-}
-
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: 'b-32,b-16,l-14' },
@@ -148,8 +131,8 @@ else {
       const common = ['--sizes', name, '--precision', precision, '--runs', values.runs];
       const at = ['--folder', path.join(folder, 'pack')];
       const figures = {
-        ...(await apart(['--step', 'build', ...common, ...at])),
-        ...(await apart(['--step', 'run', ...common, ...at])),
+        ...(await apart<Partial<Figures>>(import.meta.filename, ['--step', 'build', ...common, ...at])),
+        ...(await apart<Partial<Figures>>(import.meta.filename, ['--step', 'run', ...common, ...at])),
       } as Figures;
       if (values.json) console.log(JSON.stringify({ name, precision, ...figures }));
       else

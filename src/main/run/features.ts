@@ -6,6 +6,7 @@ import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import type { EncodeReply } from '../../worker/steps/encode-scene.ts';
 import type { LaneWork } from '../../worker/steps/lane.ts';
+import { packFactsOf } from '../../worker/steps/pack-facts.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { Lanes, type LanesRequest } from '../engine/lanes.ts';
 import { packFolder } from '../packs/home.ts';
@@ -89,13 +90,7 @@ export async function runEncode(
     const encoder = { modality, attention, lastLayers };
     const common = {
       scene: path.resolve(request.scene),
-      pack: {
-        name: manifest.name,
-        checksum: pack.checksum,
-        finestResolution: manifest.finestResolution,
-        mean: manifest.normalisation.mean,
-        deviation: manifest.normalisation.deviation,
-      },
+      pack: packFactsOf(pack),
       packFolder: request.pack,
       bands: request.bands,
       resolution: request.resolution,

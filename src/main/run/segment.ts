@@ -13,6 +13,7 @@ import { stackedFiles } from '../../worker/scene/band-stack.ts';
 import type { ConductPiece, ConductReply } from '../../worker/steps/conduct.ts';
 import { conductorLimits } from '../../worker/steps/conductor-limits.ts';
 import { coordinateLabeller } from '../../worker/steps/coordinate-labeller.ts';
+import { packFactsOf } from '../../worker/steps/pack-facts.ts';
 import { type Examples, queriesOf } from '../../worker/steps/queries.ts';
 import { type PicturePart, reducedGrid } from '../../worker/steps/reduce-strip.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
@@ -259,13 +260,7 @@ async function classify(
       'conduct',
       {
         scene: request.scene,
-        pack: {
-          name: manifest.name,
-          checksum: pack.checksum,
-          finestResolution: manifest.finestResolution,
-          mean: manifest.normalisation.mean,
-          deviation: manifest.normalisation.deviation,
-        },
+        pack: packFactsOf(pack),
         classes: request.classes,
         threshold: request.threshold,
         background: request.background,
