@@ -9,9 +9,10 @@ import { bandScan, planesAtOnce, Wavelets } from './wavelet.ts';
  * Blocks of coordinates as records: uint32 CRC of the rest, begun with the block's size; then a deflated body. Each direction's plane is split into
  * bands of wavelets, whose numbers are rounded so that a step of each costs the pixels the same; most become 0. They are
  * told stretch by stretch of the bands' order, a direction after the other: what is summed up meanwhile stays in the
- * processor's nearest cache. The body: one byte, whether a mask follows; the mask, one byte a pixel; uint16 a stretch and
- * direction, how many numbers are not 0; for each of these how many zeros lie before it (255: so many, and more follows);
- * for each its code (255: an int32 follows instead): 2 · (size - 1), 1 more where it is negative.
+ * processor's nearest cache. The body: one byte, whether a mask follows; uint32, bytes of all runs; the mask, one byte a
+ * pixel; uint16 a stretch and direction, how many numbers are not 0; for each of these a run, how many zeros lie before it
+ * (255: so many, and more follows); for each its code (255: an int32 follows instead): 2 · (size - 1), 1 more where it is
+ * negative.
  */
 
 const deflate = promisify<Buffer, { level: number; strategy: number }, Buffer>(deflateRaw);
@@ -24,10 +25,12 @@ export const mostPixels = 65_535;
 /** What rounds up: as small numbers are frequent, 0 is worth more than its half. */
 const roundingUp = 0.4;
 /** What does not fit a byte is told by more of them. */
-const more = 255;
+export const more = 255;
 const longestCode = 5;
+/** Before the mask. */
+const headBytes = 5;
 /** Numbers of a direction that are told at a time. */
-const stretch = 1024;
+export const stretch = 1024;
 const inflatedAtOnce = 131_072;
 
 /** Null for a block without measurements. */
@@ -48,9 +51,9 @@ function bodyOf({ basis, width, height, levels, valid }: Coordinates): Buffer {
   const { rank } = basis;
   const masked = valid.includes(0);
   const stretches = Math.ceil(pixels / stretch);
-  const head = Buffer.alloc(1 + (masked ? pixels : 0) + 2 * rank * stretches);
+  const head = Buffer.alloc(headBytes + (masked ? pixels : 0) + 2 * rank * stretches);
   head[0] = masked ? 1 : 0;
-  if (masked) head.set(valid, 1);
+  if (masked) head.set(valid, headBytes);
   const planes = splitPlanes({ basis, width, height, levels });
   const { places, shares } = bandScan(width, height);
   const runs = Buffer.allocUnsafe(runBytes(rank, pixels));
@@ -80,6 +83,7 @@ function bodyOf({ basis, width, height, levels, valid }: Coordinates): Buffer {
       counted = head.writeUInt16LE(count, counted);
     }
   }
+  head.writeUInt32LE(run, 1);
   return Buffer.concat([head, runs.subarray(0, run), codes.subarray(0, code)]);
 }
 
@@ -116,18 +120,20 @@ function runBytes(rank: number, pixels: number): number {
   return rank * (pixels + Math.ceil(pixels / more));
 }
 
-/** A block as it is stored. */
+/** A block as it is stored: its numbers are read where they are weighed. */
 export interface StoredBlock {
   basis: PixelBasis;
   width: number;
   height: number;
   /** 1 where there are measurements, `[height, width]`. */
   valid: Uint8Array<ArrayBuffer>;
-  /** How many numbers there are up to the end of each direction's in each stretch, `[stretches, rank]`. */
-  ends: Uint32Array;
-  /** Numbers of the bands that are not 0: where they lie in `[height, width]`, and what they are. */
-  places: Uint16Array;
-  numbers: Float32Array;
+  /** Counts of numbers, then runs, then codes. */
+  bytes: Uint8Array;
+  /** Where runs and codes begin among them. */
+  runs: number;
+  codes: number;
+  /** Names the store in problems. */
+  store: string;
 }
 
 /** The block of a record. Throws `features/damaged`, naming `store`. */
@@ -143,53 +149,20 @@ export function decodeBlock(
   const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
   if (view.length < 4 || view.readUInt32LE(0) !== checksum(view.subarray(4), width, height))
     throw damagedStore(store);
-  const parts = rank * Math.ceil(pixels / stretch);
-  const most = 1 + pixels + 2 * parts + runBytes(rank, pixels) + longestCode * rank * pixels;
+  const counts = 2 * rank * Math.ceil(pixels / stretch);
+  const most = headBytes + pixels + counts + runBytes(rank, pixels) + longestCode * rank * pixels;
   let body: Buffer;
   try {
     body = inflateRawSync(view.subarray(4), { maxOutputLength: most, chunkSize: inflatedAtOnce });
   } catch {
     throw damagedStore(store);
   }
+  if (body.length < headBytes) throw damagedStore(store);
   const masked = body[0] === 1;
-  const counts = 1 + (masked ? pixels : 0);
-  let run = counts + 2 * parts;
-  if (body.length < run) throw damagedStore(store);
+  const begin = headBytes + (masked ? pixels : 0);
+  const codes = counts + body.readUInt32LE(1);
+  if (body.length < begin + codes) throw damagedStore(store);
   const valid = new Uint8Array(pixels).fill(1);
-  if (masked) for (let i = 0; i < pixels; i++) valid[i] = body[1 + i] === 0 ? 0 : 1;
-  const ends = new Uint32Array(parts);
-  for (let part = 0, sum = 0; part < parts; part++) {
-    sum += body.readUInt16LE(counts + 2 * part);
-    ends[part] = sum;
-  }
-  const count = ends[parts - 1]!;
-  if (body.length < run + 2 * count) throw damagedStore(store);
-  const places = new Uint16Array(count);
-  const numbers = new Float32Array(count);
-  const scan = bandScan(width, height);
-  for (let part = 0, n = 0; part < parts; part++) {
-    let place = Math.floor(part / rank) * stretch - 1;
-    for (const end = ends[part]!; n < end; n++) {
-      let zeros = body[run++]!;
-      place += zeros + 1;
-      for (; zeros === more; place += zeros) zeros = body[run++]!;
-      // What is no number, beyond the body's end, is refused here, too.
-      if (!(place < pixels)) throw damagedStore(store);
-      places[n] = scan.places[place]!;
-      numbers[n] = basis.step * scan.shares[place]!;
-    }
-  }
-  let at = run;
-  for (let n = 0; n < count; n++) {
-    const coded = body[at++]!;
-    if (coded !== more) {
-      numbers[n]! *= coded & 1 ? -1 - (coded >> 1) : 1 + (coded >> 1);
-      continue;
-    }
-    if (at + 4 > body.length) throw damagedStore(store);
-    numbers[n]! *= body.readInt32LE(at);
-    at += 4;
-  }
-  if (at !== body.length) throw damagedStore(store);
-  return { basis, width, height, valid, ends, places, numbers };
+  if (masked) for (let i = 0; i < pixels; i++) valid[i] = body[headBytes + i] === 0 ? 0 : 1;
+  return { basis, width, height, valid, bytes: body.subarray(begin), runs: counts, codes, store };
 }

@@ -1,94 +1,60 @@
-import {
-  advance,
-  constant,
-  countDown,
-  get,
-  i32,
-  load,
-  loadSplat,
-  loadUint16,
-  loop,
-  multiply,
-  reserve,
-  set,
-  store,
-  v128,
-  vectorAdd,
-  vectorFunction,
-  vectorMultiply,
-} from '../simd/vector-code.ts';
+import { reserve } from '../simd/vector-code.ts';
 import type { StoredBlock } from './coordinate-block.ts';
 import { type Coordinates, emptyCoordinates } from './coordinates.ts';
 import { levelUnit } from './pixel-basis.ts';
-import { bytesOfPlanes, planesAtOnce, Wavelets } from './wavelet.ts';
-
-const local = {
-  /** Byte addresses of the places (uint16), the numbers (float32) and the direction's eight weights (float32). */
-  places: 0,
-  numbers: 1,
-  weights: 2,
-  count: 3,
-  to: 4,
-  first: 5,
-  second: 6,
-  number: 7,
-} as const;
-
-/** Adds numbers by a direction's weights to the eight planes at address 0, each at its place. */
-const spread = vectorFunction(
-  [i32, i32, i32, i32],
-  [
-    [1, i32],
-    [3, v128],
-  ],
-  [
-    ...[...get(local.weights), ...load(0), ...set(local.first)],
-    ...[...get(local.weights), ...load(16), ...set(local.second)],
-    ...loop(
-      [...get(local.places), ...loadUint16, ...constant(4 * planesAtOnce), ...multiply, ...set(local.to)],
-      [...get(local.numbers), ...loadSplat(0), ...set(local.number)],
-      ...[local.first, local.second].map((weights, i) => [
-        ...get(local.to),
-        ...[...get(local.to), ...load(16 * i)],
-        ...[...get(local.number), ...get(weights), ...vectorMultiply],
-        ...vectorAdd,
-        ...store(16 * i),
-      ]),
-      advance(local.places, constant(2)),
-      advance(local.numbers, constant(4)),
-      countDown(local.count),
-    ),
-  ],
-);
+import { damagedStore } from './record-log.ts';
+import { spread } from './spread-kernel.ts';
+import { bandScan, bytesOfPlanes, planesAtOnce, Wavelets } from './wavelet.ts';
 
 /** One for the whole thread: no two blocks are worked on at once, and its memory stays. */
 const wavelets = new Wavelets();
-const addTo = spread(wavelets.memory);
+const spreadOver = spread(wavelets.memory);
 
 /**
  * Eight weighed sums of pixels' coordinates, `[height, width, 8]`, by weights `[rank, 8]`: bands are joined once a sum
  * instead of once a direction, after the few numbers that are not 0 have been weighed. They stand until the next call.
+ * Throws `features/damaged`.
  */
-export function weighBlock(
-  { basis, width, height, ends, places, numbers }: StoredBlock,
-  weights: Float32Array,
-): Float32Array {
+export function weighBlock(block: StoredBlock, weights: Float32Array): Float32Array {
+  const { basis, width, height, bytes, runs, codes, store } = block;
+  const { memory } = wavelets;
+  const pixels = width * height;
+  const scan = bandScan(width, height);
+  // Behind the planes, the largest first, as they are aligned.
   const weightsAt = bytesOfPlanes(width, height);
-  const numbersAt = weightsAt + weights.byteLength;
-  const placesAt = numbersAt + numbers.byteLength;
-  reserve(wavelets.memory, placesAt + places.byteLength);
-  const { buffer } = wavelets.memory;
-  new Float32Array(buffer, weightsAt, weights.length).set(weights);
-  new Float32Array(buffer, numbersAt, numbers.length).set(numbers);
-  new Uint16Array(buffer, placesAt, places.length).set(places);
-  const sums = wavelets.planes(width, height).fill(0);
-  let from = 0;
-  ends.forEach((end, part) => {
-    const direction = part % basis.rank;
-    if (end > from)
-      addTo(placesAt + 2 * from, numbersAt + 4 * from, weightsAt + 4 * planesAtOnce * direction, end - from);
-    from = end;
+  const endsAt = weightsAt + weights.byteLength;
+  const sharesAt = endsAt + 8;
+  const placesAt = sharesAt + 4 * pixels;
+  const bytesAt = placesAt + 2 * pixels;
+  reserve(memory, bytesAt + bytes.length);
+  const { buffer } = memory;
+  const own = new Float32Array(buffer, weightsAt, weights.length);
+  weights.forEach((weight, i) => {
+    own[i] = basis.step * weight;
   });
+  const ends = new Int32Array(buffer, endsAt, 2).fill(-1);
+  new Float32Array(buffer, sharesAt, pixels).set(scan.shares);
+  new Uint16Array(buffer, placesAt, pixels).set(scan.places);
+  new Uint8Array(buffer, bytesAt, bytes.length).set(bytes);
+  const sums = wavelets.planes(width, height).fill(0);
+  try {
+    spreadOver(
+      bytesAt,
+      bytesAt + runs,
+      bytesAt + codes,
+      weightsAt,
+      endsAt,
+      sharesAt,
+      placesAt,
+      pixels,
+      basis.rank,
+      runs / 2,
+    );
+  } catch {
+    // It has read or written beyond the memory.
+    throw damagedStore(store);
+  }
+  if (ends[0] !== bytesAt + codes || ends[1] !== bytesAt + bytes.length) throw damagedStore(store);
   wavelets.join(width, height);
   return sums;
 }

@@ -35,8 +35,23 @@ export const floatConstant = (value: number): number[] => [
   ...new Uint8Array(Float32Array.of(value).buffer),
 ];
 export const add = [0x6a];
+export const subtract = [0x6b];
 export const multiply = [0x6c];
+export const and = [0x71];
+export const shiftRight = [0x76];
+export const equal = [0x46];
+/** Of numbers without a sign. */
+export const notLess = [0x4f];
+export const loadByte = [0x2d, 0, 0];
 export const loadUint16 = [0x2f, 0, 0];
+export const loadInt32 = [0x28, 0, 0];
+export const storeInt32 = [0x36, 0, 0];
+export const loadFloat = [0x2a, 0, 0];
+export const wholeToFloat = [0xb2];
+export const multiplyFloat = [0x94];
+/** The first of two where the condition holds, else the second. */
+export const choose = [0x1b];
+export const leave = [0x0f];
 
 /** A vector instruction; those that touch memory are followed by alignment and offset. */
 const vector = (code: number, ...rest: number[]) =>
@@ -68,6 +83,13 @@ export const shiftLeft = vector(0xab);
 export const advance = (index: number, by: number[]) => [...get(index), ...by, ...add, ...set(index)];
 /** Counts a local down and goes on with the loop while it is not zero. */
 export const countDown = (index: number) => [...get(index), ...constant(1), 0x6b, 0x22, index, 0x0d, 0];
+/** Goes on with the innermost loop where a condition holds. */
+export const again = [0x0d, 0];
+export const when = (condition: number[], then: number[], otherwise: number[] = []) => [
+  ...[...condition, 0x04, 0x40, ...then],
+  ...(otherwise.length > 0 ? [0x05, ...otherwise] : []),
+  0x0b,
+];
 export const loop = (...body: number[][]) => [0x03, 0x40, ...body.flat(), 0x0b];
 
 const unsigned = (value: number): number[] =>
