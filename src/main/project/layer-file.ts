@@ -6,18 +6,13 @@ import type { PolygonFeature } from '../../worker/vector/feature.ts';
 import type { PolygonLayerDescription } from './geopackage.ts';
 import { decodePolygon } from './geopackage-geometry.ts';
 import { geometryColumn, keyColumn, quoteName } from './geopackage-schema.ts';
+import { type LayerCrsRow, layerCrsColumns, layerCrsRow } from './layer-crs.ts';
 import { sqliteProblem } from './sqlite-problem.ts';
 import { storedProvenance } from './stored-provenance.ts';
 
-const layerRow = z.object({
+const layerRow = layerCrsRow.extend({
   table_name: z.string(),
   description: z.string(),
-  srs_id: z.int(),
-  srs_name: z.string(),
-  organization: z.string(),
-  code: z.int(),
-  definition: z.string(),
-  proj4: z.string().nullable(),
   qml: z.string(),
   sld: z.string(),
   style: z.string(),
@@ -51,8 +46,7 @@ export class LayerFile {
         layerRow.parse(
           database
             .prepare(
-              `SELECT c.table_name, c.description, s.srs_id, s.srs_name, s.organization, s.organization_coordsys_id AS code,
-                 s.definition, s.description AS proj4, l.styleQML AS qml, l.styleSLD AS sld, l.styleName AS style, m.metadata
+              `SELECT c.table_name, c.description, ${layerCrsColumns}, l.styleQML AS qml, l.styleSLD AS sld, l.styleName AS style, m.metadata
                FROM gpkg_contents c
                JOIN gpkg_spatial_ref_sys s ON s.srs_id = c.srs_id
                JOIN layer_styles l ON l.f_table_name = c.table_name
@@ -67,7 +61,7 @@ export class LayerFile {
       const made = this.#reading(() => storedProvenance.parse(JSON.parse(row.metadata)));
       this.description = {
         description: row.description,
-        crs: crsOf(row),
+        crs: crsAsWritten(row),
         classes: made.classes,
         provenance: made,
         style: { name: row.style, qml: row.qml, sld: row.sld },
@@ -120,7 +114,7 @@ export class LayerFile {
 }
 
 /** Enough of the system to enter it into another file as it stands in this one. */
-function crsOf(row: z.infer<typeof layerRow>): Crs | null {
+function crsAsWritten(row: LayerCrsRow): Crs | null {
   if (row.srs_id === -1) return null;
   return {
     epsg: row.organization.toUpperCase() === 'EPSG' ? row.code : null,

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { type Crs, crsFromWkt, findEpsg, proj4Understands } from '../../worker/raster/crs.ts';
+import type { Crs } from '../../worker/raster/crs.ts';
 import { Problem } from '../../worker/report/problem.ts';
 import { keyColumn, quoteName } from './geopackage-schema.ts';
+import { crsOfRow, type LayerCrsRow, layerCrsColumns, layerCrsRow } from './layer-crs.ts';
 import { openForReading, type Reading } from './open-database.ts';
 import { sqliteProblem } from './sqlite-problem.ts';
 
@@ -29,14 +30,8 @@ export interface FoundPolygon {
   geometry: Uint8Array | null;
 }
 
-const layerRow = z.object({
+const layerRow = layerCrsRow.extend({
   column: z.string(),
-  srs_id: z.int(),
-  srs_name: z.string(),
-  organization: z.string(),
-  code: z.int(),
-  definition: z.string(),
-  proj4: z.string().nullable(),
   changed: z.string(),
   min_x: z.number().nullable(),
   min_y: z.number().nullable(),
@@ -68,8 +63,7 @@ export class PolygonFinder {
     const found = this.#try(() =>
       database
         .prepare(
-          `SELECT g.column_name AS column, s.srs_id, s.srs_name, s.organization, s.organization_coordsys_id AS code,
-             s.definition, s.description AS proj4, c.last_change AS changed, c.min_x, c.min_y, c.max_x, c.max_y
+          `SELECT g.column_name AS column, ${layerCrsColumns}, c.last_change AS changed, c.min_x, c.min_y, c.max_x, c.max_y
            FROM gpkg_contents c
            JOIN gpkg_geometry_columns g ON g.table_name = c.table_name
            JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id
@@ -94,7 +88,7 @@ export class PolygonFinder {
         : [min_x, min_y, max_x, max_y];
     return {
       table,
-      crs: crsOf(row.data),
+      crs: understood(row.data),
       extent: extent.every((value) => value !== null) ? (extent as ReadLayer['extent']) : null,
       changed,
     };
@@ -195,19 +189,13 @@ function finite(cell: unknown): number | null {
   return typeof cell === 'number' && Number.isFinite(cell) ? cell : null;
 }
 
-/** Null where the file says that it is none. Throws `layer/unknown-crs`. */
-function crsOf(row: z.infer<typeof layerRow>): Crs | null {
-  if (row.srs_id === -1 || (row.definition === 'undefined' && row.organization === 'NONE')) return null;
-  const crs =
-    (row.organization.toUpperCase() === 'EPSG' ? findEpsg(row.code) : null) ?? crsFromWkt(row.definition);
-  // Our own custom systems carry their definition for proj4 as well.
-  const proj4 = crs?.proj4 ?? (row.proj4 !== null && proj4Understands(row.proj4) ? row.proj4 : null);
-  if (proj4 === null && crs?.epsg == null)
-    throw new Problem(
-      'layer/unknown-crs',
-      `The layer's reference system ${row.srs_name} is not understood.`,
-      'Export the layer in another system in a GIS program.',
-    );
-  if (crs !== null) return { ...crs, proj4 };
-  return { epsg: null, name: row.srs_name, kind: 'other', proj4, wkt: null, metresPerUnit: 1 };
+/** Throws `layer/unknown-crs` for a system that nothing can be drawn from. */
+function understood(row: LayerCrsRow): Crs | null {
+  const crs = crsOfRow(row);
+  if (crs === null || crs.proj4 !== null || crs.epsg !== null) return crs;
+  throw new Problem(
+    'layer/unknown-crs',
+    `The layer's reference system ${row.srs_name} is not understood.`,
+    'Export the layer in another system in a GIS program.',
+  );
 }

@@ -203,6 +203,20 @@ function unitOfProj4(definition: string | null): number {
   return namedUnits[/\+units=(\S+)/.exec(definition ?? '')?.[1] ?? 'm'] ?? 1;
 }
 
+/** The system of a definition in proj4's own words (`+proj=…`); null where it is none. */
+export function crsFromProj4(name: string, definition: string): Crs | null {
+  if (!/\+proj=/.test(definition) || !proj4Understands(definition)) return null;
+  const geographic = /\+proj=(longlat|latlong)\b/.test(definition);
+  return {
+    epsg: null,
+    name,
+    kind: geographic ? 'geographic' : 'projected',
+    proj4: definition,
+    wkt: null,
+    metresPerUnit: geographic ? 1 : unitOfProj4(definition),
+  };
+}
+
 /** Whether proj4 can build a projection from `definition`. */
 export function proj4Understands(definition: string): boolean {
   try {

@@ -15,6 +15,7 @@ import {
   PolygonEncoder,
 } from '../../../src/main/project/geopackage-geometry.ts';
 import { polygonTable, tableName } from '../../../src/main/project/geopackage-schema.ts';
+import { readLayerCrs } from '../../../src/main/project/layer-crs.ts';
 import { floatAbove, floatBelow, RtreeBulkLoader } from '../../../src/main/project/rtree-bulk.ts';
 import { gdalMissing, ogrinfo, ogrinfoMissing, readWithOgr } from '../export/gdal.ts';
 import { classes, cologne, describeLayer, pixelPolygons, random, temporaryFolder } from '../export/layers.ts';
@@ -268,6 +269,32 @@ layer.CreateFeature(feature)
       reopened.close();
     },
   );
+
+  test('a custom system without well-known text comes back by its definition for proj4', () => {
+    const definition = '+proj=laea +lat_0=52 +lon_0=10 +ellps=GRS80 +to_meter=0.3048';
+    for (const [name, proj4, kind, metresPerUnit] of [
+      ['feet', definition, 'projected', 0.3048],
+      ['sphere', '+proj=longlat +R=6371000', 'geographic', 1],
+    ] as const) {
+      const database = createPrivateGeoPackage(':memory:');
+      const crs = { epsg: null, name, kind, proj4, wkt: null, metresPerUnit };
+      const layer = new PolygonLayer(database, { ...layerOf(name), crs });
+      layer.finish();
+      expect(readLayerCrs(database, layer.table)).toMatchObject({
+        epsg: null,
+        name,
+        kind,
+        proj4,
+        metresPerUnit,
+      });
+      database.close();
+    }
+    const database = createPrivateGeoPackage(':memory:');
+    const layer = new PolygonLayer(database, { ...layerOf('pixels'), crs: null });
+    layer.finish();
+    expect(readLayerCrs(database, layer.table)).toBeNull();
+    database.close();
+  });
 
   test('a table named like a keyword or a quote is created as asked', () => {
     const database = createPrivateGeoPackage(':memory:');
