@@ -123,38 +123,36 @@ const decide = vectorFunction(
   ),
 );
 
-/** Decides rows of one width; keeps their memory. */
-export class DecideKernel {
-  /** The row's best words `[width]`, and their softmax; not a number where a score is none. */
-  readonly winners: Int32Array;
-  readonly probabilities: Float32Array;
-  readonly #words: number;
-  readonly #plane: number;
-  readonly #scores: Float32Array;
-  readonly #run: () => void;
+/** One for the whole thread: rows are decided one at a time. */
+const memory = newMemory();
+const run = decide(memory);
 
-  constructor(words: number, width: number, logitScale: number) {
-    const groups = Math.ceil(width / 4);
-    const plane = 16 * groups;
-    const memory = newMemory();
-    reserve(memory, (words + 2) * plane);
-    const run = decide(memory);
-    const winnersAt = words * plane;
-    const probabilitiesAt = winnersAt + plane;
-    this.#words = words;
-    this.#plane = 4 * groups;
-    this.#scores = new Float32Array(memory.buffer, 0, words * this.#plane);
-    this.winners = new Int32Array(memory.buffer, winnersAt, width);
-    this.probabilities = new Float32Array(memory.buffer, probabilitiesAt, width);
-    this.#run = () => run(0, plane, words, groups, winnersAt, probabilitiesAt, logitScale * Math.LOG2E);
-  }
+export interface DecidedRow {
+  /** Numbers of the best words, `[width]`; ties go to the lower word. */
+  winners: Int32Array;
+  /** Their softmax, `[width]`; not a number where a score is none. */
+  probabilities: Float32Array;
+}
 
-  /** Decides a row of scores `[words, width]`; ties go to the lower word. */
-  decide(scores: Float32Array): void {
-    const width = this.winners.length;
-    if (width === 0) return;
-    for (let word = 0; word < this.#words; word++)
-      this.#scores.set(scores.subarray(word * width, (word + 1) * width), word * this.#plane);
-    this.#run();
-  }
+/** Decides a row of scores `[words, width]`, times `logitScale`. The result stands until the next call. */
+export function decideRow(
+  scores: Float32Array,
+  words: number,
+  width: number,
+  logitScale: number,
+): DecidedRow {
+  const groups = Math.ceil(width / 4);
+  const plane = 16 * groups;
+  const winnersAt = words * plane;
+  const probabilitiesAt = winnersAt + plane;
+  reserve(memory, probabilitiesAt + plane);
+  const { buffer } = memory;
+  const rows = new Float32Array(buffer, 0, 4 * groups * words);
+  for (let word = 0; word < words; word++)
+    rows.set(scores.subarray(word * width, (word + 1) * width), word * 4 * groups);
+  if (groups > 0) run(0, plane, words, groups, winnersAt, probabilitiesAt, logitScale * Math.LOG2E);
+  return {
+    winners: new Int32Array(buffer, winnersAt, width),
+    probabilities: new Float32Array(buffer, probabilitiesAt, width),
+  };
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../report/problem.ts';
 import type { ClassEntry } from './class-entry.ts';
-import { DecideKernel } from './decide-kernel.ts';
+import { decideRow } from './decide-kernel.ts';
 
 /** How mean scores become classes. */
 export interface DecisionRule {
@@ -76,11 +76,11 @@ export function decisionRule(
  */
 export class RowDecider {
   readonly #rule: DecisionRule;
-  readonly #kernel: DecideKernel;
+  readonly #width: number;
 
   constructor(rule: DecisionRule, width: number) {
     this.#rule = rule;
-    this.#kernel = new DecideKernel(rule.wordClasses.length, width, rule.logitScale);
+    this.#width = width;
   }
 
   /**
@@ -94,9 +94,8 @@ export class RowDecider {
     confidence: Uint8Array,
     offset: number,
   ): void {
-    const { wordClasses, thresholds, background } = this.#rule;
-    const { winners, probabilities } = this.#kernel;
-    this.#kernel.decide(means);
+    const { wordClasses, thresholds, background, logitScale } = this.#rule;
+    const { winners, probabilities } = decideRow(means, wordClasses.length, this.#width, logitScale);
     for (let column = 0; column < winners.length; column++) {
       const to = offset + column;
       if (valid[column] === 0) {
