@@ -14,15 +14,20 @@ const snap = 1e-3;
 
 /**
  * The pixels that the extent touches, inside the raster. On a rotated grid, the pixels around the box's corners.
- * Throws `Problem` where the extent lies outside.
+ * Throws `scene/outside-extent`, which names the extent as it was `given`, in other coordinates than the grid's perhaps.
  */
-export function extentWindow(grid: Grid, extent: Extent): Window {
+export function extentWindow(
+  grid: Grid,
+  extent: Extent,
+  given = { box: extent.box, covered: () => coverage(grid, extent.unit) },
+): Window {
   const window = extent.unit === 'pixels' ? pixelBox(extent.box) : boxPixels(grid, extent.box);
   const clipped = clipWindow(window, grid.width, grid.height);
   if (clipped.width > 0 && clipped.height > 0) return clipped;
+  const covered = given.covered().map((value) => Number(value.toPrecision(10)));
   throw new Problem(
     'scene/outside-extent',
-    `The extent ${extent.box.join(',')} does not touch the scene, which covers ${coverage(grid, extent.unit)}.`,
+    `The extent ${given.box.join(',')} does not touch the scene, which covers ${covered.join(',')}.`,
     'Give --extent in the coordinates that landscribe info prints.',
   );
 }
@@ -51,11 +56,8 @@ function boxPixels(grid: Grid, [left, bottom, right, top]: Extent['box']): Windo
   };
 }
 
-function coverage(grid: Grid, unit: Extent['unit']): string {
-  if (unit === 'pixels') return `0,0,${grid.width},${grid.height}`;
-  return coveredBox(grid)
-    .map((value) => Number(value.toPrecision(10)))
-    .join(',');
+function coverage(grid: Grid, unit: Extent['unit']): [number, number, number, number] {
+  return unit === 'pixels' ? [0, 0, grid.width, grid.height] : coveredBox(grid);
 }
 
 /** A raster's size and place. */

@@ -2,7 +2,7 @@ import { prepareRadar } from '../prep/sar/prepare-radar.ts';
 import { changeRecipe, isRadar, proposeRadarRecipe } from '../prep/sar/propose-recipe.ts';
 import { type RadarRecipe, recipeText } from '../prep/sar/recipe.ts';
 import { type Crs, transformer } from '../raster/crs.ts';
-import { boxAround, boxOutline, type Extent, extentWindow } from '../raster/extent.ts';
+import { boxAround, boxOutline, type Extent, extentWindow, gridOutline } from '../raster/extent.ts';
 import type { Window } from '../raster/grid.ts';
 import { Problem } from '../report/problem.ts';
 import { openScene } from '../scene/open-scene.ts';
@@ -93,13 +93,16 @@ export interface RunScene {
 export function runWindow({ scene, placedFrom }: RunScene, extent: Extent | null): Window {
   const { grid } = scene.header;
   if (extent === null) return { column: 0, row: 0, width: grid.width, height: grid.height };
-  const project =
-    extent.unit === 'crs' && placedFrom !== null && grid.crs !== null
-      ? transformer(placedFrom, grid.crs)
-      : null;
-  if (project === null) return extentWindow(grid, extent);
-  const box = boxAround(boxOutline(extent.box).map(([x, y]) => project(x, y)));
-  return extentWindow(grid, { unit: 'crs', box });
+  if (extent.unit === 'pixels' || placedFrom === null || grid.crs === null) return extentWindow(grid, extent);
+  const toGrid = transformer(placedFrom, grid.crs);
+  const toFile = transformer(grid.crs, placedFrom);
+  if (toGrid === null || toFile === null) return extentWindow(grid, extent);
+  const box = boxAround(boxOutline(extent.box).map(([x, y]) => toGrid(x, y)));
+  return extentWindow(
+    grid,
+    { unit: 'crs', box },
+    { box: extent.box, covered: () => boxAround(gridOutline(grid).map(([x, y]) => toFile(x, y))) },
+  );
 }
 
 /** Opens a scene for a run. Throws as `openScene`, `prepareRadar` and `placeScene`. */

@@ -107,6 +107,10 @@ test('a run sees a product calibrated, on a regular grid of its zone', async () 
   expect(Math.abs(part.column + part.width / 2 - column)).toBeLessThan(1.5);
   expect(Math.abs(part.row + part.height / 2 - row0)).toBeLessThan(1.5);
   expect(part.width).toBeLessThan(8);
+  // One beside it is refused in degrees, too.
+  expect(() => runWindow(opened, { unit: 'crs', box: [16, 49, 17, 50] })).toThrow(
+    /^The extent 16,49,17,50 does not touch the scene, which covers 1[45]\.\d+,49\.\d+,15\.\d+,50\.\d+\.$/,
+  );
   const [west] = mapping.toGround(20, 30);
   const [east] = mapping.toGround(60, 30);
   expect(west).toBeLessThan(east);
