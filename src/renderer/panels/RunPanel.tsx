@@ -1,10 +1,6 @@
-import { useEffect, useRef, useState } from 'react';
-import type { Estimate, Provider } from '../../main/rpc/runs.ts';
 import { runCommand } from '../commands/commands.ts';
-import { runExtent, runScene, runSettings, saveRunSettings } from '../commands/next-run.ts';
+import { runScene, saveRunSettings } from '../commands/next-run.ts';
 import { cancelPreview } from '../commands/run.ts';
-import { attempt } from '../connection/attempt.ts';
-import { ask, isAborted, problemOf } from '../connection/client.ts';
 import { durationText } from '../parts/duration.ts';
 import { NumberInput } from '../parts/NumberInput.tsx';
 import { Slider } from '../parts/Slider.tsx';
@@ -14,15 +10,9 @@ import { type KeptSettings, keptSettings } from '../state/run-settings.ts';
 import { session } from '../state/session.ts';
 import { useText } from '../texts/use-text.ts';
 import { StoredFeatures } from './StoredFeatures.tsx';
+import { useEstimate } from './use-estimate.ts';
+import { useSpeeds } from './use-speeds.ts';
 
-/** Milliseconds that settings rest before a new estimate is asked for. */
-const rest = 400;
-/** Milliseconds that nothing else begins before the device is measured unasked. */
-const quiet = 1500;
-/** Measurements that gave way to other work are begun again, as often as this. */
-const mostTries = 5;
-/** Whose sessions begin at once and take little memory: it alone is measured unasked. */
-const small = 'starter';
 const attentions = ['segearth', 'sclip', 'gem', 'clearclip', 'maskclip', 'vanilla', 'clip'];
 
 /** How the classes are looked for, and what it will take. */
@@ -34,8 +24,8 @@ export function RunPanel() {
     jobs.some(({ state }) => state === 'running' || state === 'queued' || state === 'interrupted'),
   );
   const extent = session.use((value) => value.extent);
-  const node = session.use((value) => value.node);
-  const views = session.use((value) => value.views);
+  // The scene that is selected is the run's.
+  session.use((value) => value.node);
   const previewing = session.use((value) => value.previewing);
   const previewShare = session.use((value) => value.previewShare);
   const live = session.use((value) => value.live);
@@ -43,89 +33,17 @@ export function RunPanel() {
   const preview = session.use((value) => value.preview);
   const confidence = session.use((value) => value.previewConfidence);
   const settings = keptSettings(project?.settings);
-  const [providers, setProviders] = useState<readonly Provider[]>([]);
-  const [measuring, setMeasuring] = useState(false);
-  const measures = useRef(false);
-  const [tries, setTries] = useState(0);
-  const [estimate, setEstimate] = useState<Estimate | { problem: string } | null>(null);
   const pack = packs.find(({ name }) => name === settings.pack);
 
-  useEffect(() => {
-    let current = true;
-    void ask.runs.providers({ pack: settings.pack }).then(
-      (found) => current && setProviders(found),
-      () => {},
-    );
-    return () => {
-      current = false;
-    };
-  }, [settings.pack]);
-
-  const key = JSON.stringify([
-    project?.prompts,
-    project?.settings,
-    extent,
-    node,
-    project?.scenes.length,
-    runScene()?.info?.modality,
-    runScene()?.radar,
-    extent.kind === 'view' && views,
-  ]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is all that the estimate depends on
-  useEffect(() => {
-    const leaving = new AbortController();
-    const timer = setTimeout(() => {
-      const scene = runScene();
-      const asked = runSettings(runExtent());
-      if (!scene || !asked) {
-        setEstimate(null);
-        return;
-      }
-      ask.runs
-        .estimate({ sceneId: scene.id, settings: asked }, { signal: leaving.signal })
-        .then(setEstimate, (error) => {
-          if (!isAborted(error)) setEstimate({ problem: problemOf(error).message });
-        });
-    }, rest);
-    return () => {
-      clearTimeout(timer);
-      leaving.abort();
-    };
-  }, [key, providers]);
-
-  const measure = async (signal?: AbortSignal) => {
-    if (measures.current) return;
-    measures.current = true;
-    setMeasuring(true);
-    const asked = ask.runs.measure({ pack: settings.pack, provider: settings.provider }, { signal });
-    // Nobody asked for it: if it fails, the button says why.
-    const measured = await (signal ? asked.catch(() => null) : attempt(asked));
-    measures.current = false;
-    setMeasuring(false);
-    if (measured) setProviders((all) => all.map((one) => (one.name === measured.name ? measured : one)));
-    else if (signal) setTries((count) => count + 1);
-  };
   const scene = runScene();
-  const provider = providers.find(({ name }) => name === settings.provider);
   const ready = scene !== null && project !== null && project.prompts.length > 0;
-  const unasked =
-    ready &&
-    !working &&
-    !previewing &&
-    tries < mostTries &&
-    settings.pack === small &&
-    provider?.name === 'cpu' &&
-    provider.windowsPerSecond === null;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it is wanted and nothing else is going on
-  useEffect(() => {
-    if (!unasked) return;
-    const leaving = new AbortController();
-    const timer = setTimeout(() => void measure(leaving.signal), quiet);
-    return () => {
-      clearTimeout(timer);
-      leaving.abort();
-    };
-  }, [unasked, tries]);
+  const {
+    providers,
+    chosen: provider,
+    measuring,
+    measure,
+  } = useSpeeds(settings.pack, settings.provider, ready && !working && !previewing);
+  const estimate = useEstimate(providers);
 
   if (!project)
     return (
