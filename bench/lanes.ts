@@ -26,7 +26,7 @@ import { makeDemoScene } from '../src/worker/steps/demo.ts';
 import { packFactsOf } from '../src/worker/steps/pack-facts.ts';
 import { serveWindows } from '../src/worker/steps/remote-lane.ts';
 import { median } from './measures/timing.ts';
-import { fullSizePack } from './packs/full-size.ts';
+import { axes, fullSizePack, papersSettings } from './packs/full-size.ts';
 
 interface LaneData {
   pack: string;
@@ -34,26 +34,11 @@ interface LaneData {
   port: MessagePort;
 }
 
-const settings = {
-  modality: 'optical',
-  attention: 'segearth',
-  lastLayers: 1,
-  lambda: -0.3,
-  upsample: true,
-} as const;
-
-/** Words that point along axes: speed does not depend on what they mean. */
-function axes(words: number, embedding: number): Float32Array {
-  const embeddings = new Float32Array(words * embedding);
-  for (let word = 0; word < words; word++) embeddings[word * embedding + word * 7] = 1;
-  return embeddings;
-}
-
 /** Posts `null` when the session is loaded, and the milliseconds spent on windows at the end. */
 async function serve({ pack: folder, words, port }: LaneData): Promise<void> {
   const pack = await openPack(folder);
   const embeddings = axes(words, pack.manifest.geometry.embedding);
-  const scorer = await PackScorer.open(pack, embeddings, settings, { provider: 'cpu', threads: 1 });
+  const scorer = await PackScorer.open(pack, embeddings, papersSettings, { provider: 'cpu', threads: 1 });
   // The first window is slower than the rest.
   await scorer.score(new Float32Array(3 * 224 * 224), 224, 224);
   parentPort!.postMessage(null);
@@ -116,7 +101,7 @@ async function measure(
       extent: null,
       window: 224,
       stride: 112,
-      scoring: settings,
+      scoring: papersSettings,
       recorded: {},
       program: 'Landscribe',
       version: 'bench',

@@ -18,7 +18,7 @@ import { MergedTokens } from '../src/worker/tile/merged-tokens.ts';
 import { planWindows } from '../src/worker/tile/plan.ts';
 import { planTokenTiles, tokenTileAt } from '../src/worker/tile/token-tiles.ts';
 import { medianTiming, type Timing, timed } from './measures/timing.ts';
-import { fullSizePack } from './packs/full-size.ts';
+import { axes, fullSizePack, papersSettings } from './packs/full-size.ts';
 
 const side = 224;
 const words = 10;
@@ -35,17 +35,9 @@ const runs = Number(values.runs);
 
 const pack = await fullSizePack();
 const { normalisation, geometry, encoders } = pack.manifest;
-const embeddings = new Float32Array(words * geometry.embedding);
-for (let word = 0; word < words; word++) embeddings[word * geometry.embedding + word * 7] = 1;
+const embeddings = axes(words, geometry.embedding);
 const options = { provider: 'cpu', threads } as const;
 const encoder = await Session.open(pack, encoders.optical.graphs['segearth-1']!, options);
-const settings = {
-  modality: 'optical',
-  attention: 'segearth',
-  lastLayers: 1,
-  lambda: -0.3,
-  upsample: true,
-} as const;
 const noise = (pixels: number) =>
   Float32Array.from({ length: 3 * pixels }, (_, i) => (Math.imul(i, 2654435761) >>> 24) & 255);
 const colours = noise(side * side);
@@ -90,7 +82,7 @@ const figuresOf = (encoder: Timing, { wall, processor }: Timing): ModeFigures =>
 });
 
 async function referenceMode(): Promise<ModeFigures> {
-  const scorer = await PackScorer.open(pack, embeddings, settings, options);
+  const scorer = await PackScorer.open(pack, embeddings, papersSettings, options);
   async function endToEnd(): Promise<void> {
     const pixels = normalise(colours.slice(), valid, mean, deviation);
     const scores = await scorer.score(pixels, side, side);
@@ -112,7 +104,7 @@ async function referenceMode(): Promise<ModeFigures> {
 }
 
 async function fastMode(): Promise<ModeFigures> {
-  const fast = await FastScorer.open(pack, embeddings, settings, options);
+  const fast = await FastScorer.open(pack, embeddings, papersSettings, options);
   // A tile in the middle of a scene, so that it has all that lies around it.
   const { patch } = geometry.vision;
   const tiles = planTokenTiles(3 * 896, 3 * 448, side, side / 2, patch);

@@ -42,3 +42,19 @@ export async function fullSizePack(): Promise<Pack> {
   );
   return openPack(folder);
 }
+
+/** The papers' way to look at optical scenes. */
+export const papersSettings = {
+  modality: 'optical',
+  attention: 'segearth',
+  lastLayers: 1,
+  lambda: -0.3,
+  upsample: true,
+} as const;
+
+/** Words that point along axes `[words, embedding]`: speed does not depend on what they mean. */
+export function axes(words: number, embedding: number): Float32Array {
+  const embeddings = new Float32Array(words * embedding);
+  for (let word = 0; word < words; word++) embeddings[word * embedding + word * 7] = 1;
+  return embeddings;
+}
