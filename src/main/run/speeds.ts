@@ -45,14 +45,11 @@ export class Speeds {
 
   /** Providers that the runtime was built with. */
   providers(): Promise<Provider[]> {
-    this.#builtIn ??= (async () => {
-      const thread = new EngineThread('providers');
-      try {
-        return await thread.run('builtInProviders', null);
-      } finally {
-        await thread.close();
-      }
-    })();
+    this.#builtIn ??= builtInProviders().catch((error: unknown) => {
+      // Asked again the next time.
+      this.#builtIn = null;
+      throw error;
+    });
     return this.#builtIn;
   }
 
@@ -77,6 +74,15 @@ export class Speeds {
       if (!signal?.aborted && name !== 'cpu') await remember(null);
       throw error;
     }
+  }
+}
+
+async function builtInProviders(): Promise<Provider[]> {
+  const thread = new EngineThread('providers');
+  try {
+    return await thread.run('builtInProviders', null);
+  } finally {
+    await thread.close();
   }
 }
 
