@@ -168,6 +168,10 @@ describe.skipIf(missing)('bad input', () => {
         value: { ...settings, pack: 'gone-model' },
         label: 'Model',
       });
+      // Another door saved it: the window hears of it a moment later.
+      await page
+        .locator('.panel.run option:checked', { hasText: 'gone-model' })
+        .waitFor({ state: 'attached' });
       await page.getByRole('button', { name: 'Run', exact: true }).click();
       const problem = await told(page, /gone-model/);
       await window.picture('bad-model');
