@@ -4,7 +4,6 @@ import {
   constant,
   countDown,
   f32,
-  floatConstant,
   get,
   greater,
   i32,
@@ -22,6 +21,7 @@ import {
   toWhole,
   v128,
   vectorAdd,
+  vectorConstant,
   vectorDivide,
   vectorFunction,
   vectorMax,
@@ -60,15 +60,14 @@ const leastExponent = -60;
 const series = [1];
 for (let k = 1; k <= 6; k++) series.push((series[k - 1]! * Math.LN2) / k);
 
-const spread = (value: number) => [...floatConstant(value), ...splat];
 const [highest, ...lower] = series.toReversed();
 /** Of `value`, by Horner's rule. */
 const power = [
-  ...spread(highest!),
+  ...vectorConstant(highest!),
   ...lower.flatMap((coefficient) => [
     ...get(local.value),
     ...vectorMultiply,
-    ...spread(coefficient),
+    ...vectorConstant(coefficient),
     ...vectorAdd,
   ]),
 ];
@@ -98,11 +97,11 @@ const decide = vectorFunction(
     ),
     // One over the sum of all words' powers.
     [...get(local.scores), ...set(local.at)],
-    [...spread(0), ...set(local.sum)],
+    [...vectorConstant(0), ...set(local.sum)],
     [...get(local.words), ...set(local.left)],
     loop(
       [...get(local.at), ...load(0), ...get(local.best), ...vectorSubtract],
-      [...get(local.scale), ...splat, ...vectorMultiply, ...spread(leastExponent), ...vectorMax],
+      [...get(local.scale), ...splat, ...vectorMultiply, ...vectorConstant(leastExponent), ...vectorMax],
       set(local.value),
       [...get(local.value), ...nearest, ...set(local.whole)],
       [...get(local.value), ...get(local.whole), ...vectorSubtract, ...set(local.value)],
@@ -115,7 +114,7 @@ const decide = vectorFunction(
       countDown(local.left),
     ),
     [...get(local.winners), ...get(local.winner), ...store(0)],
-    [...get(local.probabilities), ...spread(1), ...get(local.sum), ...vectorDivide, ...store(0)],
+    [...get(local.probabilities), ...vectorConstant(1), ...get(local.sum), ...vectorDivide, ...store(0)],
     advance(local.scores, constant(16)),
     advance(local.winners, constant(16)),
     advance(local.probabilities, constant(16)),
@@ -127,7 +126,7 @@ const decide = vectorFunction(
 const memory = newMemory();
 const run = decide(memory);
 
-export interface DecidedRow {
+interface DecidedRow {
   /** Numbers of the best words, `[width]`; ties go to the lower word. */
   winners: Int32Array;
   /** Their softmax, `[width]`; not a number where a score is none. */

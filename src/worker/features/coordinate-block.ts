@@ -6,22 +6,22 @@ import { damagedStore } from './record-log.ts';
 import { bandScan, planesAtOnce, Wavelets } from './wavelet.ts';
 
 /**
- * Blocks of coordinates as records: uint32 CRC of the rest, begun with the block's size; then a deflated body. Each direction's plane is split into
- * bands of wavelets, whose numbers are rounded so that a step of each costs the pixels the same; most become 0. They are
- * told stretch by stretch of the bands' order, a direction after the other: what is summed up meanwhile stays in the
- * processor's nearest cache. The body: one byte, whether a mask follows; uint32, bytes of all runs; the mask, one byte a
- * pixel; uint16 a stretch and direction, how many numbers are not 0; for each of these a run, how many zeros lie before it
- * (255: so many, and more follows); for each its code (255: an int32 follows instead): 2 · (size - 1), 1 more where it is
- * negative.
+ * Blocks of coordinates as records: uint32 CRC of the rest, begun with the block's size; then a deflated body. Each
+ * direction's plane is split into bands of wavelets, whose numbers are rounded so that a step of each costs the pixels the
+ * same; most become 0. They are told stretch by stretch of the bands' order, a direction after the other: what is summed up
+ * meanwhile stays in the processor's nearest cache. The body: one byte, whether a mask follows; uint32, bytes of all runs;
+ * the mask, one byte a pixel; uint16 a stretch and direction, how many numbers are not 0; for each of these a run, how many
+ * zeros lie before it (255: so many, and more follows); for each its code (255: an int32 follows instead): 2 · (size - 1),
+ * 1 more where it is negative.
  */
 
 const deflate = promisify<Buffer, { level: number; strategy: number }, Buffer>(deflateRaw);
 
-/** One for the whole thread: no two blocks are worked on at once, and its memory stays. */
+/** One for the whole thread: no two blocks are split at once, and its memory stays. */
 const wavelets = new Wavelets();
 
 /** Pixels of a block, at most. */
-export const mostPixels = 65_535;
+const mostPixels = 65_535;
 /** What rounds up: as small numbers are frequent, 0 is worth more than its half. */
 const roundingUp = 0.4;
 /** What does not fit a byte is told by more of them. */

@@ -59,7 +59,7 @@ export class CoordinateRounder {
  * What words make of coordinates: f ≈ mean + Σ coordinate · direction, so that f·word is a constant and one small product
  * a pixel and a word. Nothing of the encoder runs.
  */
-export interface WordWeights {
+interface WordWeights {
   words: number;
   /** `[words]`. */
   constants: Float64Array;

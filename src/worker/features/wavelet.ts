@@ -212,7 +212,7 @@ function halves(at: number, length: number, step: number): { smooth: Pieces; det
 }
 
 /** The order in which numbers of a split plane are looked at: band after band, the coarsest first. */
-export interface BandScan {
+interface BandScan {
   /** Where each lies in the plane. */
   places: Uint16Array;
   /** What a number there must be to add a sum of squares of 1 to the whole plane, far from borders. */

@@ -6,7 +6,7 @@ import { damagedStore } from './record-log.ts';
 import { spread } from './spread-kernel.ts';
 import { bandScan, bytesOfPlanes, planesAtOnce, Wavelets } from './wavelet.ts';
 
-/** One for the whole thread: no two blocks are worked on at once, and its memory stays. */
+/** One for the whole thread: no two blocks are weighed at once, and its memory stays. */
 const wavelets = new Wavelets();
 const spreadOver = spread(wavelets.memory);
 

@@ -30,10 +30,7 @@ export const set = (index: number) => [0x21, index];
 export const constant = (value: number): number[] => [0x41, ...signed(value)];
 const signed = (value: number): number[] =>
   value >= -64 && value < 64 ? [value & 127] : [(value & 127) | 128, ...signed(value >> 7)];
-export const floatConstant = (value: number): number[] => [
-  0x43,
-  ...new Uint8Array(Float32Array.of(value).buffer),
-];
+const floatConstant = (value: number): number[] => [0x43, ...new Uint8Array(Float32Array.of(value).buffer)];
 export const add = [0x6a];
 export const subtract = [0x6b];
 export const multiply = [0x6c];
@@ -77,6 +74,7 @@ export const greater = vector(0x44);
 /** Bits of the first where the third has them, else of the second. */
 export const select = vector(0x52);
 export const splatWhole = vector(0x11);
+export const vectorConstant = (value: number) => [...floatConstant(value), ...splat];
 export const addWhole = vector(0xae);
 export const shiftLeft = vector(0xab);
 
@@ -97,7 +95,7 @@ const unsigned = (value: number): number[] =>
 const section = (id: number, content: number[]) => [id, ...unsigned(content.length), ...content];
 
 /** A function that works on a memory from outside. */
-export type VectorFunction = (memory: Memory) => (...values: number[]) => void;
+type VectorFunction = (memory: Memory) => (...values: number[]) => void;
 
 /**
  * @param parameters their types
