@@ -1,6 +1,6 @@
 import { Problem } from '../report/problem.ts';
 import type { ClassEntry } from './class-entry.ts';
-import { decideRow } from './decide-kernel.ts';
+import { decideRow, type WordTable, wordTable } from './decide-kernel.ts';
 
 /** How mean scores become classes. */
 export interface DecisionRule {
@@ -75,11 +75,11 @@ export function decisionRule(
  * confidence 0.
  */
 export class RowDecider {
-  readonly #rule: DecisionRule;
+  readonly #table: WordTable;
   readonly #width: number;
 
-  constructor(rule: DecisionRule, width: number) {
-    this.#rule = rule;
+  constructor({ wordClasses, thresholds, background, logitScale }: DecisionRule, width: number) {
+    this.#table = wordTable(wordClasses, thresholds, background, logitScale);
     this.#width = width;
   }
 
@@ -94,26 +94,15 @@ export class RowDecider {
     confidence: Uint8Array,
     offset: number,
   ): void {
-    const { wordClasses, thresholds, background, logitScale } = this.#rule;
-    const { winners, probabilities } = decideRow(means, wordClasses.length, this.#width, logitScale);
-    for (let column = 0; column < winners.length; column++) {
-      const to = offset + column;
-      if (valid[column] === 0) {
-        classes[to] = 0;
-        confidence[to] = 0;
-        continue;
-      }
-      const probability = probabilities[column]!;
-      if (!(probability <= 1.0001)) {
-        throw new Problem(
-          'infer/not-a-number',
-          'The model returned scores that are not numbers.',
-          'Check the pack, or use another provider (--provider cpu).',
-        );
-      }
-      const id = wordClasses[winners[column]!]!;
-      classes[to] = probability < thresholds[id]! ? background : id;
-      confidence[to] = (Math.min(1, probability) * 255 + 0.5) | 0;
+    const decided = decideRow(this.#table, means, valid, this.#width);
+    if (decided === null) {
+      throw new Problem(
+        'infer/not-a-number',
+        'The model returned scores that are not numbers.',
+        'Check the pack, or use another provider (--provider cpu).',
+      );
     }
+    classes.set(decided.classes, offset);
+    confidence.set(decided.confidence, offset);
   }
 }

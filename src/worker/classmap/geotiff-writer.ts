@@ -84,6 +84,8 @@ export class GeoTiffWriter {
   readonly #byteCounts: Uint32Array;
   /** Uncompressed tiles of a batch, used again by the next. */
   readonly #tiles: (Uint8Array | Uint16Array)[];
+  /** A tile that takes no space. */
+  readonly #zeros: Buffer;
   readonly #compressors: TileCompressor[];
   #length: number;
   #pending: number[] = [];
@@ -109,6 +111,7 @@ export class GeoTiffWriter {
         ? new Uint16Array(layout.tileSize ** 2)
         : new Uint8Array(layout.tileSize ** 2),
     );
+    this.#zeros = Buffer.alloc(this.#tiles[0]!.byteLength);
     this.#compressors = this.#tiles.map((tile) => new TileCompressor(layout.level, tile.byteLength));
     this.#length = big ? 16 : 8;
     for (const strip of strips) {
@@ -190,18 +193,12 @@ export class GeoTiffWriter {
     const size = this.layout.tileSize;
     const span = Math.min(size, columns - left);
     tile.fill(0);
-    let any = 0;
     for (let row = 0; row < rows; row++) {
       const from = (top + row) * columns + left;
-      const to = row * size;
-      for (let column = 0; column < span; column++) {
-        const value = samples[from + column]!;
-        tile[to + column] = value;
-        any |= value;
-      }
+      tile.set(samples.subarray(from, from + span), row * size);
     }
-    if (any === 0) return null;
     const bytes = Buffer.from(tile.buffer);
+    if (bytes.equals(this.#zeros)) return null;
     if (tile instanceof Uint16Array && endianness() === 'BE') bytes.swap16();
     return bytes;
   }

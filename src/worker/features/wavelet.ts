@@ -7,12 +7,15 @@ import {
   get,
   i32,
   load,
+  loadSplat,
   loop,
   newMemory,
   reserve,
   set,
+  shuffle,
   splat,
   store,
+  v128,
   vectorAdd,
   vectorFunction,
   vectorMultiply,
@@ -75,6 +78,61 @@ const lift = vectorFunction(
   ),
 );
 
+const pick = {
+  /** Byte addresses of pixels of eight numbers, of the first plane, and of the planes' constants. */
+  from: 0,
+  to: 1,
+  constants: 2,
+  /** Bytes from plane to plane, and pixels in fours. */
+  plane: 3,
+  groups: 4,
+  plan: 5,
+  first: 6,
+} as const;
+
+const lowPairs = shuffle(0, 4, 1, 5);
+const highPairs = shuffle(2, 6, 3, 7);
+/** Vectors of pixels, then their pairs. */
+const [pixels, pairs] = [pick.first, pick.first + planesAtOnce / 2];
+
+/** Four planes, from the `first` on, of four pixels. */
+const pickFour = (first: number) => [
+  ...[0, 1, 2, 3].flatMap((pixel) => [
+    ...[...get(pick.from), ...load(pixel * pixelBytes + 4 * first)],
+    ...set(pixels + pixel),
+  ]),
+  ...[0, 1].flatMap((pair) =>
+    [lowPairs, highPairs].flatMap((half, i) => [
+      ...[...get(pixels + 2 * pair), ...get(pixels + 2 * pair + 1), ...half],
+      ...set(pairs + 2 * pair + i),
+    ]),
+  ),
+  ...[0, 1, 2, 3].flatMap((plane) => [
+    ...get(pick.plan),
+    ...[...get(pairs + (plane >> 1)), ...get(pairs + 2 + (plane >> 1))],
+    ...(plane % 2 === 0 ? shuffle(0, 1, 4, 5) : shuffle(2, 3, 6, 7)),
+    ...[...get(pick.constants), ...loadSplat(4 * (first + plane)), ...vectorAdd, ...store(0)],
+    ...advance(pick.plan, get(pick.plane)),
+  ]),
+];
+
+/** Planes side by side, `[pixels, 8]`, one after the other, `[8, pixels]`, each plus its constant. */
+const separate = vectorFunction(
+  [i32, i32, i32, i32, i32],
+  [
+    [1, i32],
+    [planesAtOnce, v128],
+  ],
+  loop(
+    [...get(pick.to), ...set(pick.plan)],
+    pickFour(0),
+    pickFour(4),
+    advance(pick.from, constant(4 * pixelBytes)),
+    advance(pick.to, constant(vectorBytes)),
+    countDown(pick.groups),
+  ),
+);
+
 /** Pieces of neighbouring vectors, one after the other along an axis: where the first lies, bytes from one to the next. */
 interface Pieces {
   at: number;
@@ -95,6 +153,7 @@ interface Axis {
 export class Wavelets {
   readonly memory = newMemory();
   readonly #lift = lift(this.memory);
+  readonly #separate = separate(this.memory);
 
   /** Room for planes, `[height, width, 8]`, with whatever is there; it stands until memory is reserved again. */
   planes(width: number, height: number): Float32Array<ArrayBuffer> {
@@ -104,7 +163,7 @@ export class Wavelets {
 
   /** Splits the planes of this size, in place. */
   split(width: number, height: number): void {
-    const other = width * height * pixelBytes;
+    const other = bytesOfPlanes(width, height) / 2;
     for (const level of splitSizes(width, height)) {
       const { across, down } = axesOf(level, width);
       this.#splitAlong(across, 0, other);
@@ -114,12 +173,27 @@ export class Wavelets {
 
   /** Puts the planes of this size together, in place. */
   join(width: number, height: number): void {
-    const other = width * height * pixelBytes;
+    const other = bytesOfPlanes(width, height) / 2;
     for (const level of splitSizes(width, height).reverse()) {
       const { across, down } = axesOf(level, width);
       this.#joinAlong(down, 0, other);
       this.#joinAlong(across, other, 0);
     }
+  }
+
+  /**
+   * The planes one after the other, each `[height, width]` plus its constant. They stand until planes are worked on again;
+   * those of this size are gone. `constantsAt`: where eight numbers lie in the memory.
+   */
+  separated(width: number, height: number, constantsAt: number): Float32Array<ArrayBuffer>[] {
+    const groups = Math.ceil((width * height) / 4);
+    const other = bytesOfPlanes(width, height) / 2;
+    this.#separate(0, other, constantsAt, vectorBytes * groups, groups);
+    return Array.from(
+      { length: planesAtOnce },
+      (_, plane) =>
+        new Float32Array(this.memory.buffer, other + plane * vectorBytes * groups, width * height),
+    );
   }
 
   #splitAlong({ length, step, vectors, lines, lineStep }: Axis, from: number, to: number): void {
@@ -170,7 +244,8 @@ export class Wavelets {
 
 /** Bytes of the memory that planes of this size and their work take; what lies behind is free. */
 export function bytesOfPlanes(width: number, height: number): number {
-  return 2 * width * height * pixelBytes;
+  const inFours = 4 * Math.ceil((width * height) / 4);
+  return 2 * inFours * pixelBytes;
 }
 
 const half = (length: number): number => (length + 1) >> 1;

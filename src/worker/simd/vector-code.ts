@@ -35,6 +35,7 @@ export const add = [0x6a];
 export const subtract = [0x6b];
 export const multiply = [0x6c];
 export const and = [0x71];
+export const shiftLeft = [0x74];
 export const shiftRight = [0x76];
 export const equal = [0x46];
 /** Of numbers without a sign. */
@@ -76,7 +77,33 @@ export const select = vector(0x52);
 export const splatWhole = vector(0x11);
 export const vectorConstant = (value: number) => [...floatConstant(value), ...splat];
 export const addWhole = vector(0xae);
-export const shiftLeft = vector(0xab);
+export const vectorShiftLeft = vector(0xab);
+/** Of bits. */
+export const vectorNot = vector(0x4d);
+export const vectorAnd = vector(0x4e);
+export const vectorOr = vector(0x50);
+export const vectorMin = vector(0xe8);
+/** All bits where the first is less, or not greater: never where one of both is no number. */
+export const less = vector(0x43);
+export const notGreater = vector(0x45);
+export const unequalWhole = vector(0x38);
+/** Four bytes as whole numbers. */
+export const loadFourBytes = [...vector(0x5c, 0, 0), ...vector(0x89), ...vector(0xa9)];
+const narrowTo16 = vector(0x86);
+const narrowTo8 = vector(0x66);
+/** Stores a local's four whole numbers, of no sign, in 16 bits each or a byte each; the address comes before. */
+export const storeFourUint16 = (index: number) => [
+  ...[...get(index), ...get(index), ...narrowTo16],
+  ...vector(0x5b, 0, 0, 0),
+];
+export const storeFourBytes = (index: number) => [
+  ...[...get(index), ...get(index), ...narrowTo16],
+  ...[...get(index), ...get(index), ...narrowTo16],
+  ...[...narrowTo8, ...vector(0x5a, 0, 0, 0)],
+];
+/** Four numbers out of two vectors' eight. */
+export const shuffle = (...numbers: [number, number, number, number]) =>
+  vector(0x0d, ...numbers.flatMap((number) => [0, 1, 2, 3].map((byte) => 4 * number + byte)));
 
 export const advance = (index: number, by: number[]) => [...get(index), ...by, ...add, ...set(index)];
 /** Counts a local down and goes on with the loop while it is not zero. */

@@ -31,35 +31,30 @@ export type CompareBlock = (column: number, row: number, room: Float32Array) => 
 export function comparer(reader: CoordinateReader, embeddings: Float32Array): CompareBlock {
   const { rank } = reader.basis;
   const { words, constants, weights } = wordWeights(reader.basis, embeddings);
-  const groups = Array.from(
-    { length: Math.ceil(words / planesAtOnce) },
-    () => new Float32Array(rank * planesAtOnce),
-  );
-  for (let word = 0; word < words; word++) {
-    const group = groups[Math.floor(word / planesAtOnce)]!;
-    for (let k = 0; k < rank; k++)
-      group[k * planesAtOnce + (word % planesAtOnce)] = weights[word * rank + k]!;
-  }
+  const groups = Array.from({ length: Math.ceil(words / planesAtOnce) }, (_, g) => {
+    const first = g * planesAtOnce;
+    const count = Math.min(planesAtOnce, words - first);
+    const own = {
+      first,
+      weights: new Float32Array(rank * planesAtOnce),
+      constants: new Float32Array(planesAtOnce),
+    };
+    for (let i = 0; i < count; i++) {
+      own.constants[i] = constants[first + i]!;
+      for (let k = 0; k < rank; k++) own.weights[k * planesAtOnce + i] = weights[(first + i) * rank + k]!;
+    }
+    return own;
+  });
   return async (column, row, room) => {
     const block = await reader.block(column, row);
     if (block === null) return new Float32Array(0);
-    const { width, height } = block;
-    const plane = width * height;
+    const plane = block.width * block.height;
     const length = (words + 1) * plane;
     const compared = room.length === length ? room : new Float32Array(length);
-    groups.forEach((group, g) => {
-      const sums = weighBlock(block, group);
-      const first = g * planesAtOnce;
-      const count = Math.min(planesAtOnce, words - first);
-      for (let start = 0; start < plane; start += width) {
-        for (let i = 0; i < count; i++) {
-          const constant = constants[first + i]!;
-          const to = (first + i) * plane + start;
-          const from = start * planesAtOnce + i;
-          for (let x = 0; x < width; x++) compared[to + x] = constant + sums[from + x * planesAtOnce]!;
-        }
-      }
-    });
+    for (const { first, weights, constants } of groups) {
+      const sums = weighBlock(block, weights, constants);
+      for (let i = 0; i < sums.length && first + i < words; i++) compared.set(sums[i]!, (first + i) * plane);
+    }
     compared.set(block.valid, words * plane);
     return compared;
   };

@@ -1,4 +1,44 @@
+import {
+  advance,
+  constant,
+  countDown,
+  get,
+  i32,
+  load,
+  loop,
+  newMemory,
+  reserve,
+  store,
+  vectorAdd,
+  vectorFunction,
+} from '../simd/vector-code.ts';
 import { selectWindows, type WindowPlan } from '../tile/plan.ts';
+
+/** Adds numbers to others, four at once, so many times: byte addresses of both. */
+const sum = vectorFunction(
+  [i32, i32, i32],
+  [],
+  loop(
+    [...get(0), ...get(0), ...load(0), ...get(1), ...load(0), ...vectorAdd, ...store(0)],
+    advance(0, constant(16)),
+    advance(1, constant(16)),
+    countDown(2),
+  ),
+);
+/** One for the whole thread: it holds nothing from one row to the next. */
+const memory = newMemory();
+const addVectors = sum(memory);
+
+function addTo(numbers: Float32Array, others: Float32Array): void {
+  if (numbers.length === 0) return;
+  const groups = Math.ceil(numbers.length / 4);
+  reserve(memory, 32 * groups);
+  const room = new Float32Array(memory.buffer, 0, numbers.length);
+  room.set(numbers);
+  new Float32Array(memory.buffer, 16 * groups, others.length).set(others);
+  addVectors(0, 16 * groups, groups);
+  numbers.set(room);
+}
 
 /**
  * λ·cls·words (global bias alleviation) averaged over the windows that cover a pixel, as the mean over windows of their
@@ -48,8 +88,7 @@ export class GlobalScores {
       this.#rowsOf = rows;
       this.#row = this.#make(firstRow, endRow);
     }
-    const own = this.#row;
-    for (let i = 0; i < own.length; i++) similarities[i]! += own[i]!;
+    addTo(similarities, this.#row);
   }
 
   #make(firstRow: number, endRow: number): Float32Array<ArrayBuffer> {

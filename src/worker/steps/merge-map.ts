@@ -1,5 +1,6 @@
 import type { ClassEntry } from '../classmap/class-entry.ts';
 import type { ClassStrip } from '../classmap/class-strip.ts';
+import { countClasses } from '../classmap/count-classes.ts';
 import { GeoTiffReader, readClassStrips } from '../classmap/geotiff-reader.ts';
 import { GeoTiffWriter } from '../classmap/geotiff-writer.ts';
 import { describeClassMap, writeSidecar } from '../classmap/map-files.ts';
@@ -41,7 +42,7 @@ export async function mergeMap(request: MergeRequest, context: TaskContext): Pro
       signal,
     });
     for await (const { firstRow, rows, classes: ids } of tileRows(strips, width, height, tileSize)) {
-      for (let at = 0; at < ids.length; at++) counts[ids[at]!]!++;
+      for (const [id, pixels] of countClasses(ids, classes.length)) counts[id]! += pixels;
       await writer.writeBlock(0, firstRow, width, rows, ids, signal);
       context.report({ phase: 'merging', done: firstRow + rows, total: height, unit: 'rows' });
     }

@@ -80,7 +80,7 @@ function parseCounts(note: string): [number, number][] {
  */
 export async function openRun(
   outputs: SegmentOutputs,
-  layout: Omit<GeoTiffLayout, 'path' | 'partPath' | 'sampleType'>,
+  layout: Omit<GeoTiffLayout, 'path' | 'partPath' | 'sampleType' | 'level'>,
   sampleType: 'uint8' | 'uint16',
   digest: string,
   fresh: RunState,
@@ -89,12 +89,15 @@ export async function openRun(
   const mapLayout: GeoTiffLayout = {
     ...layout,
     sampleType,
+    level: 6,
     path: outputs.classMap,
     partPath: partPath(outputs, outputs.classMap),
   };
   const confidenceLayout: GeoTiffLayout = {
     ...layout,
     sampleType: 'uint8',
+    // Nearly noise: 6 takes two thirds more time and saves 3 % of the bytes.
+    level: 4,
     path: outputs.confidence,
     partPath: partPath(outputs, outputs.confidence),
   };

@@ -1,4 +1,6 @@
+import { countClasses } from '../classmap/count-classes.ts';
 import { type DecisionRule, RowDecider } from '../classmap/decide.ts';
+import type { GeoTiffWriter } from '../classmap/geotiff-writer.ts';
 import { RowInterpolator } from '../classmap/interpolate.ts';
 import {
   describeClassMap,
@@ -196,7 +198,7 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
 
   const run = await openRun(
     outputs,
-    { width: region.width, height: region.height, tileSize, bigTiff: 'auto', level: 6 },
+    { width: region.width, height: region.height, tileSize, bigTiff: 'auto' },
     sampleType,
     digest,
     { stripRows, panelColumns: affordable, provenance: request.provenance },
@@ -246,8 +248,10 @@ export async function segmentScene(request: SegmentSceneRequest): Promise<Segmen
       classes,
       provenance: JSON.stringify(run.state.provenance),
     };
-    await run.classMap.seal(describeClassMap(context));
-    await run.confidence.seal(describeConfidence(context));
+    await bothSettled(
+      run.classMap.seal(describeClassMap(context)),
+      run.confidence.seal(describeConfidence(context)),
+    );
     await writeSidecar(outputs.classMap, outputGrid.crs, classes);
     await writeSidecar(outputs.confidence, outputGrid.crs, null);
     await run.confidence.publish();
@@ -438,12 +442,13 @@ class StripBuffer {
     const confidence = strip.confidence.subarray(0, rows * width);
     if (this.#request.workingGrid.scale !== 1) await this.#maskNodata(strip, firstRow, rows);
     const counts = countClasses(classes, this.#request.provenance.classes.length);
-    const { classMap, confidence: confidenceWriter } = this.#run;
-    await classMap.writeBlock(column, firstRow, width, rows, classes);
-    await confidenceWriter.writeBlock(column, firstRow, width, rows, confidence);
     const note = JSON.stringify(counts);
-    await confidenceWriter.commitStrip(note);
-    await classMap.commitStrip(note);
+    const keep = async (writer: GeoTiffWriter, samples: Uint8Array | Uint16Array) => {
+      await writer.writeBlock(column, firstRow, width, rows, samples);
+      await writer.commitStrip(note);
+    };
+    // A run goes on after the last strip that both hold.
+    await bothSettled(keep(this.#run.classMap, classes), keep(this.#run.confidence, confidence));
     this.#onStrip(counts);
     await this.#request.onStrip?.({ column, row: firstRow, width, height: rows, classes, confidence });
   }
@@ -478,13 +483,9 @@ class StripBuffer {
   }
 }
 
-/** Pixels of every class id that occurs. */
-function countClasses(classes: Uint8Array | Uint16Array, count: number): [number, number][] {
-  const pixels = new Uint32Array(count + 1);
-  for (let index = 0; index < classes.length; index++) pixels[classes[index]!]!++;
-  const counts: [number, number][] = [];
-  pixels.forEach((value, id) => {
-    if (value > 0) counts.push([id, value]);
-  });
-  return counts;
+/** Waits for both even where one fails, so that none goes on with files that are closed meanwhile. */
+async function bothSettled(first: Promise<void>, second: Promise<void>): Promise<void> {
+  await Promise.allSettled([first, second]);
+  await first;
+  await second;
 }

@@ -209,7 +209,7 @@ describe('blocks of coordinates', () => {
         { length: 8 * 4 },
         (_, i) => weights[(i % 8) * 4 + Math.floor(i / 8)]!,
       );
-      const compared = weighBlock(stored, turned).slice();
+      const compared = weighBlock(stored, turned, Float32Array.from(constants)).map((plane) => plane.slice());
       const after = coordinatesOfBlock(stored);
       const projector = new CoordinateProjector(own, embeddings);
       const row = new Float32Array(8 * width);
@@ -219,7 +219,7 @@ describe('blocks of coordinates', () => {
         for (let x = 0; x < width; x++) {
           if (before.valid[y * width + x] === 0) continue;
           for (let word = 0; word < 8; word++) {
-            const similarity = constants[word]! + compared[(y * width + x) * 8 + word]!;
+            const similarity = compared[word]![y * width + x]!;
             worst = Math.max(worst, Math.abs(similarity - row[word * width + x]!));
           }
         }
