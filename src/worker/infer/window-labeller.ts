@@ -147,27 +147,16 @@ export class WindowLabeller {
       words: { values: this.#embeddings, shape: [this.words, this.#embedding] },
     });
     const gram = projected.gram!.values as Float32Array;
+    const { coordinates, rank } = spanCoordinates(gram, count, count + 1, this.#embedding);
     const { logits } = await sessions.logits.run({
       image,
-      basis: this.#basis(projected.features!, gram, count),
+      basis: { values: coordinates, shape: [count, rank] },
       scores: projected.scores!,
       shift_scores: projected.shift_scores!,
       shift_norm: { values: gram.slice(-1), shape: [1] },
       global: { values: global, shape: [1, this.words] },
     });
     return logits!.values as Float32Array;
-  }
-
-  /** The tokens themselves, or their coordinates where they span fewer dimensions than they have. */
-  #basis(features: Tensor, gram: Float32Array, count: number): Tensor {
-    if (count >= this.#embedding) return features;
-    const side = count + 1;
-    const tokensOnly = new Float32Array(count * count);
-    for (let row = 0; row < count; row++) {
-      tokensOnly.set(gram.subarray(row * side, row * side + count), row * count);
-    }
-    const { coordinates, rank } = spanCoordinates(tokensOnly, count);
-    return { values: coordinates, shape: [count, rank] };
   }
 
   /** Scores of the tokens themselves: `[words, tokens]`. */
