@@ -126,9 +126,12 @@ async function addGroup(): Promise<void> {
 
 async function addBookmark(): Promise<void> {
   const box = mapActions.extentOfView();
-  if (!box) return;
-  const name = textNow('view.bookmark', { number: (project()?.views.length ?? 0) + 1 });
-  const saved = await attempt(ask.project.saveView({ name, kind: 'bookmark', state: { box } }));
+  const state = project();
+  if (!box || !state) return;
+  const name = textNow('view.bookmark', { number: state.views.length + 1 });
+  const saved = await attempt(
+    ask.project.saveView({ name, kind: 'bookmark', state: { box, crs: state.system.crs } }),
+  );
   if (saved) log('info', textNow('log.bookmark', { name }));
 }
 
@@ -426,8 +429,11 @@ export const commands: readonly Command[] = [
     id: 'view.swipe',
     label: 'command.swipe',
     menu: 'view',
-    checked: () => session.get().swipe !== null,
-    run: () => session.set(({ swipe }) => ({ swipe: swipe === null ? 0.5 : null })),
+    checked: () => session.get().swipe !== null && flicker === null,
+    run() {
+      if (flicker) toggleFlicker();
+      session.set(({ swipe }) => ({ swipe: swipe === null ? 0.5 : null }));
+    },
   },
   {
     id: 'view.flicker',

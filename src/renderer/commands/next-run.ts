@@ -20,7 +20,7 @@ export function runScene(): ProjectScene | null {
 /** Box of the run in the project's system; null: the whole scene. */
 export function runExtent(): Box | null {
   const { extent } = session.get();
-  if (extent.kind === 'box') return extent.box;
+  if (extent.kind === 'box') return mapActions.inProject(extent.box, extent.system);
   return extent.kind === 'view' ? mapActions.extentOfView() : null;
 }
 
@@ -28,7 +28,10 @@ export function runExtent(): Box | null {
 export function runSettings(extent: Box | null = runExtent()): RunSettings | null {
   const { project } = host.get();
   if (!project || project.prompts.length === 0) return null;
-  return { ...keptSettings(project.settings), prompts: project.prompts, extent };
+  const kept = keptSettings(project.settings);
+  // A class that is taken away may come back with undo, and is the background again then.
+  const background = project.prompts.some(({ name }) => name === kept.background) ? kept.background : null;
+  return { ...kept, background, prompts: project.prompts, extent };
 }
 
 /** Changes settings of the next run: at once on the screen, so that what is typed stays and a run takes it. */

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import type { Box } from '../../main/rpc/base.ts';
 import { type Command, commands, type MenuName } from '../commands/commands.ts';
 import { keysText } from '../commands/keys.ts';
 import { openRecent } from '../commands/recent.ts';
@@ -162,7 +163,9 @@ function Menu({ menu, onClose, onStep }: { menu: MenuName; onClose(): void; onSt
             .map(({ id, name, state }) => (
               <MenuItem
                 key={id}
-                onChoose={() => start(() => mapActions.zoomTo(state.box as [number, number, number, number]))}
+                onChoose={() =>
+                  start(() => mapActions.zoomToBoxOf(state.box as Box, String(state.crs ?? '')))
+                }
               >
                 {name}
               </MenuItem>

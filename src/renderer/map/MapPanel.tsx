@@ -260,6 +260,7 @@ function mountMap(
     const now = ownView();
     if (!now) return;
     stack.update(project, now, next);
+    tools.showExtent();
     follow(now);
   }
   let started = false;
@@ -378,7 +379,7 @@ function mountMap(
     session.subscribe(() => {
       // The pointer and the place change with every frame; the layers depend on neither.
       const own = ownView();
-      const { selection, filtering, preview, previewConfidence, heat } = session.get();
+      const { selection, filtering, preview, previewConfidence, heat, extent } = session.get();
       const parts = [
         own?.crs,
         own?.hidden,
@@ -388,6 +389,7 @@ function mountMap(
         preview,
         previewConfidence,
         heat,
+        extent,
       ];
       if (parts.some((part, index) => part !== drawn[index])) {
         drawn = parts;

@@ -1,5 +1,6 @@
 import type { Box } from '../../main/rpc/base.ts';
 import type { ProjectState } from '../../main/rpc/project.ts';
+import type { System } from '../../main/rpc/systems.ts';
 import { host } from '../state/project.ts';
 import { type MapView, session } from '../state/session.ts';
 import {
@@ -9,6 +10,7 @@ import {
   mapSystem,
   resolutionOf,
   scaleOf,
+  systemNamed,
   unitRatio,
 } from './projection.ts';
 import { openMaps } from './registry.ts';
@@ -86,6 +88,20 @@ export const mapActions = {
     if (box) fitTo(box);
   },
   zoomTo: (box: Box) => fitTo(box, 60),
+  /** A box of a system, which may have been the project's, by its name. */
+  async zoomToBoxOf(box: Box, crs: string) {
+    const { project } = host.get();
+    if (!project) return;
+    const here = mapSystem(project.system);
+    // A system without a code has no name that outlives it.
+    const from = crs.startsWith('EPSG:') ? await systemNamed(crs) : here;
+    fitTo(boxInSystem(box, from, here), 60);
+  },
+  /** A box of a system in the project's. */
+  inProject(box: Box, system: System): Box | null {
+    const { project } = host.get();
+    return project && boxInSystem(box, mapSystem(system), mapSystem(project.system));
+  },
   zoomToLayer(node: string) {
     const { project } = host.get();
     const box = project && extentOfNode(project, node);

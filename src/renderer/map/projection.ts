@@ -59,26 +59,36 @@ export function inSystem(point: readonly [number, number], from: MapSystem, to: 
   return transform([point[0], point[1]], from.projection, to.projection) as [number, number];
 }
 
+/** Points along the edges of a box, closed: straight lines of one system are bent in another. */
+export function outlineOf([left, bottom, right, top]: Box): [number, number][] {
+  const steps = 16;
+  const corners: [number, number][] = [
+    [left, bottom],
+    [right, bottom],
+    [right, top],
+    [left, top],
+    [left, bottom],
+  ];
+  const points = corners.slice(1).flatMap(([x, y], side) => {
+    const [fromX, fromY] = corners[side]!;
+    return Array.from({ length: steps }, (_, i): [number, number] => [
+      fromX + ((x - fromX) * i) / steps,
+      fromY + ((y - fromY) * i) / steps,
+    ]);
+  });
+  return [...points, corners[0]!];
+}
+
 /** The box of one system that covers a box of another, by points along its edges. */
 export function boxInSystem(box: Box, from: MapSystem, to: MapSystem): Box {
   if (from === to) return box;
   const out: Box = [Infinity, Infinity, -Infinity, -Infinity];
-  const steps = 16;
-  for (let i = 0; i <= steps; i++) {
-    const x = box[0] + ((box[2] - box[0]) * i) / steps;
-    const y = box[1] + ((box[3] - box[1]) * i) / steps;
-    for (const point of [
-      [x, box[1]],
-      [x, box[3]],
-      [box[0], y],
-      [box[2], y],
-    ] as [number, number][]) {
-      const [px, py] = inSystem(point, from, to);
-      out[0] = Math.min(out[0], px);
-      out[1] = Math.min(out[1], py);
-      out[2] = Math.max(out[2], px);
-      out[3] = Math.max(out[3], py);
-    }
+  for (const point of outlineOf(box)) {
+    const [px, py] = inSystem(point, from, to);
+    out[0] = Math.min(out[0], px);
+    out[1] = Math.min(out[1], py);
+    out[2] = Math.max(out[2], px);
+    out[3] = Math.max(out[3], py);
   }
   return out;
 }

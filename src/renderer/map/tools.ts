@@ -26,7 +26,7 @@ import { session, type Tool } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
 import { drawingOrder } from './layer-stack.ts';
 import { pansAlways } from './panning.ts';
-import { boxInSystem, inSystem, type MapSystem, mapSystem } from './projection.ts';
+import { boxInSystem, inSystem, type MapSystem, mapSystem, outlineOf } from './projection.ts';
 
 /** Screen pixels around a click that count as hit. */
 const reach = 4;
@@ -34,6 +34,8 @@ const mark = new Style({
   stroke: new Stroke({ color: '#c2185b', width: 2, lineDash: [6, 4] }),
   fill: new Fill({ color: 'rgba(194, 24, 91, 0.08)' }),
 });
+
+const outline = new Style({ stroke: new Stroke({ color: '#c2185b', width: 1.5 }) });
 
 type Leaf = Exclude<TreeNode, { kind: 'group' }>;
 
@@ -44,6 +46,8 @@ export class MapTools {
   readonly #system: () => MapSystem;
   readonly #marks = new VectorSource();
   readonly #layer = new VectorLayer({ source: this.#marks, style: mark, zIndex: 20_000 });
+  readonly #extent = new VectorSource();
+  readonly #extentLayer = new VectorLayer({ source: this.#extent, style: outline, zIndex: 19_000 });
   #interactions: Interaction[] = [];
   #onClick: ((event: MapBrowserEvent) => void) | null = null;
   #onKey: ((event: KeyboardEvent) => void) | null = null;
@@ -53,6 +57,7 @@ export class MapTools {
     this.#popup = popup;
     this.#system = system;
     map.addLayer(this.#layer);
+    map.addLayer(this.#extentLayer);
     map.on('singleclick', (event) => this.#onClick?.(event));
   }
 
@@ -79,6 +84,16 @@ export class MapTools {
     if (tool === 'measure-line' || tool === 'measure-area') this.#startMeasure(tool === 'measure-area');
     if (tool === 'split') this.#startSplit();
     if (tool === 'reshape') void this.#startReshape();
+  }
+
+  /** Draws the box that the next run works on, where one was drawn. */
+  showExtent(): void {
+    const { extent } = session.get();
+    this.#extent.clear();
+    if (extent.kind !== 'box') return;
+    const from = mapSystem(extent.system);
+    const ring = outlineOf(extent.box).map((point) => inSystem(point, from, this.#system()));
+    this.#extent.addFeature(new Feature(new Polygon([ring])));
   }
 
   #add(interaction: Interaction): void {
@@ -234,8 +249,10 @@ export class MapTools {
       className: 'map-dragbox',
     });
     drag.on('boxend', () => {
+      const { project } = host.get();
+      if (!project) return;
       const { box } = this.#asked(drag.getGeometry().getExtent() as Box);
-      session.set({ extent: { kind: 'box', box }, tool: 'pan' });
+      session.set({ extent: { kind: 'box', box, system: project.system }, tool: 'pan' });
     });
     this.#add(drag);
   }

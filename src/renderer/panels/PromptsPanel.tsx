@@ -10,6 +10,7 @@ import { ask } from '../connection/client.ts';
 import { ColourInput } from '../parts/ColourInput.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { NumberInput } from '../parts/NumberInput.tsx';
+import { shortTitle } from '../parts/short-title.ts';
 import { TagInput } from '../parts/TagInput.tsx';
 import { askUser, dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
@@ -46,6 +47,22 @@ export function PromptsPanel() {
       prompts.map((prompt, i) => (i === index ? { ...prompt, ...part } : prompt)),
       text('step.prompts'),
     );
+  const changeWords = (index: number, words: string[]) => {
+    const before = prompts[index]!;
+    const name = nameOf(words);
+    if (before.name === background && name !== background) void saveRunSettings({ background: name });
+    const same = prompts.findIndex((prompt, i) => i !== index && prompt.name === name);
+    if (same < 0) {
+      change(index, { words, name });
+      return;
+    }
+    // Two of one name could not be told apart.
+    const joined = { ...prompts[same]!, words: [...new Set([...prompts[same]!.words, ...words])] };
+    save(
+      prompts.map((prompt, i) => (i === same ? joined : prompt)).filter((_, i) => i !== index),
+      text('step.prompts'),
+    );
+  };
   const add = (words: string[]) => {
     if (words.length === 0) return;
     // A class that is there already takes the words: two of one name could not be told apart.
@@ -92,7 +109,7 @@ export function PromptsPanel() {
               words={prompt.words}
               suggest={suggest}
               marked={unknown}
-              onChange={(words) => change(index, { words, name: nameOf(words) })}
+              onChange={(words) => changeWords(index, words)}
               onDraft={(words) => session.set({ draft: words.length > 0 ? { row: index, words } : null })}
               onHover={(word) => showHeat(word?.startsWith('@') ? null : word)}
             />
@@ -171,7 +188,7 @@ export function PromptsPanel() {
           <label>
             <span>{text('prompts.background')}</span>
             <select
-              value={background ?? ''}
+              value={prompts.some(({ name }) => name === background) ? background! : ''}
               onChange={(event) => void saveRunSettings({ background: event.target.value || null })}
             >
               <option value="">{text('prompts.noBackground')}</option>
@@ -214,7 +231,7 @@ function useUnknownWords(
       void ask.prompts.unknown({ words: asked, pack: packName }).then(
         (unknown) => {
           if (!current) return;
-          const title = pack?.title ?? packName;
+          const title = pack ? shortTitle(pack) : packName;
           setFound(
             new Map(
               unknown.map(({ word, nearest }) => [

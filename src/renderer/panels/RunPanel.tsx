@@ -4,6 +4,7 @@ import { cancelPreview } from '../commands/run.ts';
 import { durationText } from '../parts/duration.ts';
 import { NumberInput } from '../parts/NumberInput.tsx';
 import { Slider } from '../parts/Slider.tsx';
+import { shortTitle } from '../parts/short-title.ts';
 import { dialogs } from '../state/dialogs.ts';
 import { host } from '../state/project.ts';
 import { type KeptSettings, keptSettings } from '../state/run-settings.ts';
@@ -87,7 +88,7 @@ export function RunPanel() {
               .filter(({ installed }) => installed)
               .map(({ name, title, precision }) => (
                 <option key={name} value={name}>
-                  {title.split(/[:,]/)[0]}
+                  {shortTitle({ title })}
                   {precision !== 'float32' && `, ${precision}`}
                 </option>
               ))}

@@ -19,6 +19,7 @@ export function useEstimate(providers: readonly Provider[]): Estimate | { proble
   const key = JSON.stringify([
     project?.prompts,
     project?.settings,
+    project?.system.crs,
     extent,
     node,
     project?.scenes.length,

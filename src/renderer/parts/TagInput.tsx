@@ -82,7 +82,10 @@ export function TagInput({
         placeholder={words.length === 0 ? text('prompts.firstWord') : text('prompts.synonym')}
         onChange={(event) => {
           const { value } = event.target;
-          if (/[,;]/.test(value) || offers.includes(value)) add(value);
+          // A suggestion that is typed may be the beginning of another word: “water” of “water body”.
+          const how = (event.nativeEvent as Partial<InputEvent>).inputType;
+          const chosen = (how === undefined || how === 'insertReplacementText') && offers.includes(value);
+          if (/[,;]/.test(value) || chosen) add(value);
           else {
             setDraft(value);
             onDraft?.(wordsOf(value));

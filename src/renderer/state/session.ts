@@ -1,5 +1,6 @@
 import type { Box } from '../../main/rpc/base.ts';
 import type { LivePicture } from '../../main/rpc/runs.ts';
+import type { System } from '../../main/rpc/systems.ts';
 import { createStore } from './store.ts';
 
 /** What a click on the map does. */
@@ -45,8 +46,11 @@ export const session = createStore({
   selection: { layer: null as string | null, fids: new Set<number>() as ReadonlySet<number> },
   /** Filter of a layer while its slider moves, before the project keeps it. */
   filtering: null as { node: string; confidence: number; area: number } | null,
-  /** Where a run or a preview works: whole scene, the active view, or a box in the project's CRS. */
-  extent: { kind: 'scene' } as { kind: 'scene' } | { kind: 'view' } | { kind: 'box'; box: Box },
+  /** Where a run or a preview works: whole scene, the active view, or a box of a system. */
+  extent: { kind: 'scene' } as
+    | { kind: 'scene' }
+    | { kind: 'view' }
+    | { kind: 'box'; box: Box; system: System },
   /** The last preview, drawn above its scene. */
   preview: null as LivePicture | null,
   previewing: false,

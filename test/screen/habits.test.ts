@@ -1,0 +1,162 @@
+import { copyFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { writeProject } from './shapes-project.ts';
+import { cannotTest, cologne, suiteWindow } from './suite.ts';
+import { choose, chooseFile, mapsAtRest, placeOf, shareOfColour, typeClasses } from './window.ts';
+
+const missing = cannotTest('What hands are used to', cologne);
+
+const long = 120_000;
+
+/** The words of every class, row by row. */
+const rows = (page: Page): Promise<string[][]> =>
+  page
+    .getByRole('listitem')
+    .filter({ has: page.getByRole('spinbutton', { name: /^Threshold of/ }) })
+    .evaluateAll((found) =>
+      found.map((row) =>
+        [...row.querySelectorAll('.tag')].map((tag) => (tag.textContent ?? '').replace('×', '')),
+      ),
+    );
+
+async function removeClasses(page: Page): Promise<void> {
+  const remove = page.getByRole('button', { name: /^Remove class/ });
+  for (let left = await remove.count(); left > 0; left--) {
+    await remove.first().click();
+    await expect.poll(() => remove.count()).toBe(left - 1);
+  }
+}
+
+async function chooseSystem(page: Page, code: number): Promise<void> {
+  await choose(page, 'Project', 'Reference system of the project');
+  const dialog = page.getByRole('dialog', { name: 'Reference system' });
+  await dialog.getByRole('textbox').fill(String(code));
+  await dialog
+    .getByRole('option', { name: `EPSG:${code}` })
+    .first()
+    .click();
+  await page.getByRole('button', { name: `EPSG:${code}`, exact: true }).waitFor();
+  await mapsAtRest(page);
+}
+
+describe.skipIf(missing)('what hands are used to', () => {
+  const window = suiteWindow(
+    async (folder) => {
+      copyFileSync(cologne, path.join(folder, 'cologne.tif'));
+      await writeProject(path.join(folder, 'shapes.gpkg'), path.join(folder, 'cologne.tif'));
+    },
+    async (opened) => {
+      await chooseFile(opened, 'Control+O', 'Open project', path.join(opened.folder, 'shapes.gpkg'));
+      await opened.page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
+    },
+  );
+
+  it(
+    'types on after a word that is offered',
+    async () => {
+      const { page } = window;
+      const field = page.getByRole('combobox', { name: 'New class' });
+      await field.fill('wate');
+      await page.locator('datalist option[value=water]').waitFor({ state: 'attached' });
+      await page.keyboard.type('r body');
+      await page.keyboard.press('Enter');
+      await page.getByRole('combobox', { name: 'Words for water body' }).waitFor();
+      expect(await rows(page)).toEqual([['water body']]);
+      await removeClasses(page);
+    },
+    long,
+  );
+
+  it(
+    'joins classes that come to have one name',
+    async () => {
+      const { page } = window;
+      await typeClasses(page, ['building, roof', 'roof, shed', 'road']);
+      await page.getByRole('button', { name: 'Remove the word building' }).click();
+      await expect.poll(() => rows(page)).toEqual([['roof', 'shed'], ['road']]);
+      await removeClasses(page);
+    },
+    long,
+  );
+
+  it(
+    'keeps the background with its class: renamed, taken away, brought back',
+    async () => {
+      const { page } = window;
+      await typeClasses(page, ['road', 'building, roof']);
+      const background = page.getByRole('combobox', { name: 'Background' });
+      await background.selectOption('building');
+      await page.getByRole('button', { name: 'Remove the word building' }).click();
+      await expect.poll(() => background.inputValue()).toBe('roof');
+      await page.getByRole('button', { name: 'Remove class roof' }).click();
+      await expect.poll(() => background.inputValue()).toBe('');
+      // What a run would be is told again, not that its background is none of the classes.
+      await page.getByText(/64 windows/).waitFor();
+      await page.keyboard.press('Control+Z');
+      await expect.poll(() => background.inputValue()).toBe('roof');
+      await background.selectOption('');
+      await removeClasses(page);
+    },
+    long,
+  );
+
+  it(
+    'goes to a bookmark of another system, and keeps a drawn box in its place',
+    async () => {
+      const { page } = window;
+      const map = page.getByRole('region', { name: 'Map 1' });
+      await typeClasses(page, ['road']);
+      await page.getByRole('radio', { name: 'drawn box' }).click();
+      const { x, y, width, height } = (await map.boundingBox())!;
+      await page.mouse.move(x + width * 0.25, y + height * 0.25);
+      await page.mouse.down();
+      await page.mouse.move(x + width * 0.75, y + height * 0.75, { steps: 5 });
+      await page.mouse.up();
+      const pink: [number, number, number] = [194, 24, 91];
+      await expect.poll(() => shareOfColour(page, 1, pink)).toBeGreaterThan(0.001);
+      await page.getByText(/\d windows/).waitFor();
+      await page.keyboard.press('Control+B');
+      await page.getByRole('tab', { name: 'Log' }).click();
+      await page.getByText('Bookmark “Bookmark 1” kept').waitFor();
+      await chooseSystem(page, 3857);
+      const before = await placeOf(page, 1);
+      await page.getByText(/\d windows/).waitFor();
+      await expect.poll(() => shareOfColour(page, 1, pink)).toBeGreaterThan(0.001);
+      await choose(page, 'View', 'Bookmark 1');
+      await mapsAtRest(page);
+      const after = await placeOf(page, 1);
+      // Half a screen at most: the box of the view is turned a little in the other system.
+      for (const axis of [0, 1])
+        expect(Math.abs(after.centre[axis]! - before.centre[axis]!)).toBeLessThan(400 * before.resolution);
+      await chooseSystem(page, 25832);
+      await page.getByRole('radio', { name: 'whole scene' }).check();
+      await expect.poll(() => shareOfColour(page, 1, pink)).toBeLessThan(0.0003);
+      await removeClasses(page);
+    },
+    long,
+  );
+
+  it(
+    'swipes where it flickered',
+    async () => {
+      const { page } = window;
+      const slider = page.getByRole('slider', { name: 'Swipe position' });
+      await choose(page, 'View', 'Flicker');
+      await slider.waitFor();
+      await choose(page, 'View', 'Swipe');
+      await expect.poll(() => slider.inputValue()).toBe('500');
+      // Longer than a flicker takes.
+      await page.waitForTimeout(1200);
+      expect(await slider.inputValue()).toBe('500');
+      await choose(page, 'View', 'Swipe');
+      await slider.waitFor({ state: 'detached' });
+    },
+    long,
+  );
+
+  it('complained about nothing', () => {
+    expect(window.errors).toEqual([]);
+  });
+});
