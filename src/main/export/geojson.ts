@@ -1,3 +1,4 @@
+import { shiftAccuracy } from '../../worker/raster/datum-shift.ts';
 import type { PolygonFeature } from '../../worker/vector/feature.ts';
 import { cutAtAntimeridian, doubleArea } from './antimeridian.ts';
 import type { LayerDescription, LayerReport, LayerWriter, StagedOutput } from './layer-writer.ts';
@@ -29,6 +30,7 @@ export class GeoJsonWriter implements LayerWriter {
   readonly #decimals: number;
   readonly #names: Map<number, string>;
   readonly #bounds = new Bounds();
+  readonly #notes: string[];
   #features = 0;
   #mirrors: boolean | null = null;
 
@@ -37,7 +39,16 @@ export class GeoJsonWriter implements LayerWriter {
     this.files = [file];
     this.#transform = transform;
     this.#names = new Map(description.classes.map(({ id, name }) => [id, JSON.stringify(name)]));
-    const { groundSampleDistance } = description;
+    const { crs, groundSampleDistance } = description;
+    const accuracy = crs && shiftAccuracy(crs);
+    this.#notes =
+      crs === null
+        ? [
+            'The scene has no georeference, so the GeoJSON holds pixel coordinates, not longitude and latitude.',
+          ]
+        : accuracy === null
+          ? []
+          : [`The GeoJSON's longitudes and latitudes come of ${crs.name} within about ${accuracy} m.`];
     this.#decimals =
       transform && groundSampleDistance
         ? Math.min(
@@ -83,13 +94,14 @@ export class GeoJsonWriter implements LayerWriter {
     const box = this.#features > 0 ? `,\n"bbox": ${JSON.stringify(this.#bounds.box())}` : '';
     this.#file.text(`${this.#features > 0 ? '\n' : ''}]${box}\n}\n`);
     await this.#file.seal();
-    const notes = this.#transform
-      ? []
-      : [
-          'The scene has no georeference, so the GeoJSON holds pixel coordinates, not longitude and latitude.',
-        ];
     const { target, size } = this.#file;
-    return { format: this.format, paths: [target], features: this.#features, bytes: size, notes };
+    return {
+      format: this.format,
+      paths: [target],
+      features: this.#features,
+      bytes: size,
+      notes: this.#notes,
+    };
   }
 
   async discard(): Promise<void> {

@@ -1,5 +1,5 @@
 import proj4 from 'proj4';
-import type { Crs } from '../../worker/raster/crs.ts';
+import { type Crs, needsGrids } from '../../worker/raster/crs.ts';
 import { Problem } from '../../worker/report/problem.ts';
 
 /** Metres on the ground below which a straight edge is as good as its projection: half a unit of 1e-7 degrees. */
@@ -31,6 +31,7 @@ export class LongitudeLatitude {
     const definition = crs.proj4 ?? crs.wkt;
     try {
       if (definition === null) throw new Error('it has no definition');
+      if (needsGrids(definition)) throw new Error('its datum is described by a grid file');
       this.#forward = crs.epsg === 4326 ? null : proj4(definition, 'EPSG:4326').forward;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

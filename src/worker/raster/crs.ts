@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import proj4 from 'proj4';
 import { Problem } from '../report/problem.ts';
+import { withParameters } from './datum-shift.ts';
 import { parseWkt, type WktNode, wktChild, wktNumber, wktText } from './wkt.ts';
 
 /** A coordinate reference system as a raster declares it. */
@@ -45,7 +46,8 @@ export function findEpsg(code: number): Crs | null {
   const entry = epsgEntry(code);
   if (entry === null) return null;
   const kind = kindOfEntry(entry.kind);
-  const definition = entry.proj4 === null ? null : entry.proj4.replace(/\s*\+type=crs/, '').trim();
+  const definition =
+    entry.proj4 === null ? null : withParameters(entry.name, entry.proj4.replace(/\s*\+type=crs/, '').trim());
   const unit = entry.wkt === null ? null : linearUnit(parseWkt(entry.wkt));
   return {
     epsg: code,
@@ -227,16 +229,26 @@ export function proj4Understands(definition: string): boolean {
   }
 }
 
+/** Whether proj4 would look for a grid file that nobody has: it says so on standard output, point by point. */
+export function needsGrids(definition: string): boolean {
+  const { datum } = new proj4.Proj(definition) as unknown as {
+    datum?: { grids?: { isNull: boolean; grid: unknown }[] | null };
+  };
+  const grids = datum?.grids ?? [];
+  return grids.length > 0 && !grids.some(({ isNull, grid }) => isNull || grid !== null);
+}
+
 /** Longitude and latitude on WGS 84, degrees. */
 export const wgs84: Crs = crsFromEpsg(4326);
 
 /**
- * Coordinates of `from` in `to`, or null where either has no proj4 definition. The function returned gives NaN for points
+ * Coordinates of `from` in `to`, or null where either has no proj4 definition, or one that needs a grid file. The function returned gives NaN for points
  * that have no image (beyond the horizon, say); it never throws.
  */
 export function transformer(from: Crs, to: Crs): Transformer | null {
   if (from.proj4 === null || to.proj4 === null) return null;
   if (from.proj4 === to.proj4) return (x, y) => [x, y];
+  if (needsGrids(from.proj4) || needsGrids(to.proj4)) return null;
   return between(from.proj4, to.proj4);
 }
 

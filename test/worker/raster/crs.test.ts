@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Affine, applyAffine, invertAffine, scaleAffine } from '../../../src/worker/raster/affine.ts';
 import {
   crsFromEpsg,
@@ -10,8 +13,11 @@ import {
   transformer,
   wgs84,
 } from '../../../src/worker/raster/crs.ts';
+import { shiftAccuracy } from '../../../src/worker/raster/datum-shift.ts';
 import { parseWkt, wktFromProj4 } from '../../../src/worker/raster/wkt.ts';
 import { gdalRun, hasGdal } from '../scene/gdal.ts';
+
+const epsgFolder = path.dirname(createRequire(import.meta.url).resolve('epsg-index/s/4326.json'));
 
 describe('EPSG', () => {
   test('codes of everyday imagery', () => {
@@ -27,6 +33,62 @@ describe('EPSG', () => {
     expect(findEpsg(123456)).toBeNull();
     expect(findEpsg(-1)).toBeNull();
     expect(() => crsFromEpsg(123456)).toThrowError(/not a known system/);
+  });
+
+  test('no system of the register needs a grid file but those of one datum', () => {
+    const lost = readdirSync(epsgFolder)
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => findEpsg(Number.parseInt(file, 10))!)
+      .filter((crs) => /\+nadgrids=(?!@null)/.test(crs.proj4 ?? ''))
+      .map((crs) => crs.name.split(' / ')[0]);
+    expect([...new Set(lost)]).toEqual(['ATS77']);
+  });
+
+  test('a datum that grid files describe goes to WGS 84 by parameters, and nothing is printed', () => {
+    const print = vi.spyOn(console, 'log').mockImplementation(() => {});
+    // Caister Water Tower, longitude and latitude on ETRS89, of the Ordnance Survey's worked example (accuracy 2 m: atol 5 m).
+    const [longitude, latitude] = transformer(crsFromEpsg(27700), wgs84)!(651409.804, 313177.45);
+    expect(Math.abs(longitude - 1.716073972) * 111_320 * Math.cos(0.918)).toBeLessThan(5);
+    expect(Math.abs(latitude - 52.658007833) * 111_320).toBeLessThan(5);
+    expect(shiftAccuracy(crsFromEpsg(27700))).toBe(2);
+    expect(shiftAccuracy(crsFromEpsg(25832))).toBeNull();
+    for (const code of [31467, 3398, 3396, 26915, 20349, 22523, 27200, 2019, 2010, 5537])
+      expect(transformer(wgs84, crsFromEpsg(code))!(10, 20).every(Number.isFinite), `${code}`).toBe(true);
+    // Without parameters there is no way, rather than a line for every point.
+    expect(transformer(crsFromEpsg(4122), wgs84)).toBeNull();
+    expect(print).not.toHaveBeenCalled();
+    print.mockRestore();
+  });
+
+  test.skipIf(!hasGdal)('points land where PROJ puts them, with its grids or without (atol 10 m)', () => {
+    const points: Record<number, [number, number]> = {
+      27700: [400000, 300000],
+      31467: [3500000, 5600000],
+      26915: [500000, 4500000],
+      20355: [500000, 6000000],
+      27200: [2510000, 6023150],
+      22523: [500000, 7800000],
+    };
+    const truth = JSON.parse(
+      gdalRun(
+        `
+import json
+out = {}
+for code, (x, y) in json.loads(sys.argv[1]).items():
+    a = osr.SpatialReference(); a.ImportFromEPSG(int(code)); a.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    b = osr.SpatialReference(); b.ImportFromEPSG(4326); b.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    out[code] = osr.CoordinateTransformation(a, b).TransformPoint(x, y)[:2]
+print(json.dumps(out))
+`,
+        JSON.stringify(points),
+      ),
+    ) as Record<string, [number, number]>;
+    for (const [code, point] of Object.entries(points)) {
+      const [x, y] = transformer(crsFromEpsg(Number(code)), wgs84)!(...point);
+      const [longitude, latitude] = truth[code]!;
+      const away = Math.hypot((x - longitude) * Math.cos((y * Math.PI) / 180), y - latitude) * 111_320;
+      expect(away, code).toBeLessThan(10);
+    }
   });
 
   test.skipIf(!hasGdal)('points land where PROJ puts them (atol 0.01 m)', () => {
