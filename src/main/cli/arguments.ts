@@ -2,11 +2,13 @@ import { InvalidArgumentError } from 'commander';
 
 /** Turns option texts into values; each throws what commander reports as a usage error. */
 
-export function wholeNumber(least: number): (text: string) => number {
+export function wholeNumber(least: number, most = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isInteger(value) || value < least) {
-      throw new InvalidArgumentError(`Give a whole number of at least ${least}.`);
+    if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(
+        `Give a whole number ${Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`}.`,
+      );
     }
     return value;
   };
@@ -70,12 +72,14 @@ export function examplePlaces(
   before: Record<string, [number, number][]>,
 ): Record<string, [number, number][]> {
   const [name, places] = [text.slice(0, text.indexOf('=')).trim(), text.slice(text.indexOf('=') + 1)];
-  const points = places.split(';').map((place) => place.split(',').map(Number));
+  const points = places
+    .split(';')
+    .map((place) => place.split(',').map((value) => (value.trim() === '' ? Number.NaN : Number(value))));
   const whole = (point: number[]): point is [number, number] =>
     point.length === 2 && point.every(Number.isFinite);
   if (!text.includes('=') || name === '' || !points.every(whole))
     throw new InvalidArgumentError('Give a name and a place, such as pool=356120,5645310.');
-  return { ...before, [name]: [...(before[name] ?? []), ...points] };
+  return { ...before, [name]: [...(Object.hasOwn(before, name) ? before[name]! : []), ...points] };
 }
 
 export function resolutionOf(text: string): number | 'native' {

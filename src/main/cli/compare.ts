@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { Problem } from '../../worker/report/problem.ts';
 import type { Console } from './console.ts';
 import { watched } from './watched.ts';
 
@@ -21,6 +22,12 @@ export function compareCommand(door: Console): Command {
     .option('--overwrite', 'replace an existing file (default: stop)')
     .option('--json', 'print one JSON object instead of a table, and no progress')
     .action(async (first: string, second: string, options: CompareOptions) => {
+      if (options.secondClass !== undefined && options.class === undefined)
+        throw new Problem(
+          'usage',
+          '--second-class is given without --class.',
+          'Name the class of the first map, too.',
+        );
       const { differenceText, runCompare } = await import('../run/compare.ts');
       const { class: className = null, secondClass: secondClassName = null, out, overwrite } = options;
       const found = await watched(door, options.json, (watch) =>

@@ -41,7 +41,11 @@ export function encodeCommand(door: Console): Command {
       '--no-coordinates',
       'store windows only: prompts run the upsampler and give a little more exact results, many times slower',
     )
-    .option('--limit <size>', 'bytes that the features may take, such as 20GB', memorySize, 50e9)
+    .addOption(
+      new Option('--limit <size>', 'bytes that the features may take, such as 20GB')
+        .argParser(memorySize)
+        .default(50e9, '50GB'),
+    )
     .option('--json', 'print one JSON object on standard output, and no progress');
   machineOptions(encodingOptions(command));
   return command.action(async (scene: string, options: EncodeOptions) => {

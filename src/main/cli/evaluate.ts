@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { asProblem } from '../../worker/report/problem-record.ts';
 import { decimal, wholeNumber, wholeNumbers } from './arguments.ts';
 import type { Console } from './console.ts';
 import { encoderOption, packOption, templatesOption, threadsOption } from './options.ts';
@@ -12,6 +10,7 @@ import {
   type RadarOptionValues,
   radarFields,
   radarOptions,
+  readClassesFile,
   type WindowOptionValues,
   windowOptions,
   windowSettings,
@@ -87,13 +86,7 @@ function partOf(text: string): [number, number, number, number] {
 
 async function evaluate(door: Console, options: EvaluateOptions): Promise<void> {
   const { parseClassesFile } = await import('../../worker/classmap/classes.ts');
-  let text: string;
-  try {
-    text = await readFile(options.classesFile, 'utf8');
-  } catch (error) {
-    throw asProblem(error);
-  }
-  const classes = parseClassesFile(text);
+  const classes = parseClassesFile(await readClassesFile(options.classesFile));
   const { runEvaluate } = await import('../run/evaluate.ts');
   const radar = await radarFields(options);
   const result = await watched(door, options.json, (watch) =>

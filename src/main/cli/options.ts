@@ -25,16 +25,16 @@ export const lastLayersOption = () =>
   new Option(
     '--last-layers <count>',
     "layers that use that attention, 1 or 2 (default: the pack's, 1 for optical scenes)",
-  ).argParser(wholeNumber(1));
+  ).argParser(wholeNumber(1, 2));
 
 export const windowOption = () =>
   new Option('--window <pixels>', 'side of a window in working pixels; 0 takes all as one')
-    .argParser(wholeNumber(0))
+    .argParser(wholeNumber(0, 4096))
     .default(224);
 
 export const strideOption = () =>
   new Option('--stride <pixels>', 'step between windows in working pixels')
-    .argParser(wholeNumber(1))
+    .argParser(wholeNumber(1, 4096))
     .default(112);
 
 export const modeOption = () =>
@@ -76,5 +76,5 @@ export const providerOption = () =>
 
 export const threadsOption = () =>
   new Option('--threads <count>', 'processor threads')
-    .argParser(wholeNumber(1))
+    .argParser(wholeNumber(1, 1024))
     .default(availableParallelism(), 'all');

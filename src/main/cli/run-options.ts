@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ClassEntry } from '../../worker/classmap/class-entry.ts';
 import { Problem } from '../../worker/report/problem.ts';
+import { asProblem } from '../../worker/report/problem-record.ts';
 import { type Format, formatNamed } from '../run/formats.ts';
 import {
   bandList,
@@ -89,11 +90,13 @@ export function promptOptions(command: Command): Command {
       '--classes-file <file>',
       'the same from a file: one class a line, synonyms by commas, # starts a comment',
     )
-    .option(
-      '--example <name=x,y>',
-      'what @name among the words stands for: a place in the scene, in its coordinates; more places by semicolons',
-      examplePlaces,
-      {},
+    .addOption(
+      new Option(
+        '--example <name=x,y>',
+        'what @name among the words stands for: a place in the scene, in its coordinates; more places by semicolons',
+      )
+        .argParser(examplePlaces)
+        .default({}, 'none'),
     )
     .option('--background <name>', 'class that pixels below the threshold fall to (default: they become 0)')
     .option(
@@ -299,13 +302,22 @@ async function classesOf(options: RunOptionValues): Promise<ClassEntry[]> {
   const { parseClasses, parseClassesFile } = await import('../../worker/classmap/classes.ts');
   if (options.classes !== undefined) return parseClasses(options.classes);
   if (options.classesFile !== undefined) {
-    return parseClassesFile(await readFile(options.classesFile, 'utf8'));
+    return parseClassesFile(await readClassesFile(options.classesFile));
   }
   throw new Problem(
     'usage',
     'No classes are given.',
     'Name them, such as --classes "building,roof; road; water".',
   );
+}
+
+/** The text of a classes file. Throws `Problem` that names it. */
+export async function readClassesFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw asProblem(error, file);
+  }
 }
 
 /** Thresholds by name as a list in the order of the classes; classes not named get 0. */
@@ -319,7 +331,7 @@ function thresholds(given: RunOptionValues['threshold'], classes: readonly Class
       'Use the names of --classes.',
     );
   }
-  return classes.map((entry) => given[entry.name] ?? 0);
+  return classes.map(({ name }) => (Object.hasOwn(given, name) ? given[name]! : 0));
 }
 
 function formatList(text: string): Format[] {

@@ -37,7 +37,7 @@ export function segmentCommand(door: Console): Command {
     .addArgument(sceneArgument());
   promptOptions(command);
   encodingOptions(command.optionsGroup('How to look:'));
-  extentOption(command);
+  extentOption(command.optionsGroup('How to look:'));
   labellingOptions(command);
   resultOptions(command);
   machineOptions(command);

@@ -4,6 +4,7 @@ import { Problem } from '../../worker/report/problem.ts';
 import type { MapDifference } from '../../worker/steps/map-difference.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { program, version } from '../program.ts';
+import { checkReportFiles } from './report-files.ts';
 import type { RunOptions } from './watch.ts';
 
 export interface CompareInput {
@@ -25,6 +26,7 @@ export async function runCompare(input: CompareInput, options: RunOptions = {}):
   if (out !== null) {
     if ([first, second].some((map) => path.resolve(map) === out))
       throw new Problem('output/is-input', `${out} is one of the maps compared.`, 'Give --out another name.');
+    await checkReportFiles([out]);
     if (!overwrite && (await stat(out).catch(() => null)))
       throw new Problem('output/exists', `${out} exists already.`, 'Give --overwrite, or another name.');
   }
@@ -44,7 +46,11 @@ export async function runCompare(input: CompareInput, options: RunOptions = {}):
 /** The area table in words: the legend, then every pair of classes. */
 export function differenceText({ legend, pairs, areaUnit, outside }: MapDifference): string {
   const area = (value: number): string =>
-    areaUnit === 'pixels' ? `${value} pixels` : `${(value / 1e6).toFixed(4)} km²`;
+    areaUnit === 'pixels'
+      ? `${value} pixels`
+      : value < 1e6
+        ? `${Math.round(value)} m²`
+        : `${(value / 1e6).toFixed(4)} km²`;
   const rows = [
     ...legend.map((entry) => [entry.name, '', area(entry.area)]),
     ['', '', ''],

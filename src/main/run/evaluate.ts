@@ -7,6 +7,7 @@ import { type EvaluatePackReply, evaluationJson } from '../../worker/steps/evalu
 import type { Modality } from '../../worker/steps/radar-preparation.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { packFolder } from '../packs/home.ts';
+import { checkReportFiles } from './report-files.ts';
 import { preparationNotes, scoringOf } from './scoring.ts';
 import { checkSegmentRequest, type SegmentInput } from './segment-request.ts';
 import type { RunOptions } from './watch.ts';
@@ -51,6 +52,7 @@ export async function runEvaluate(
       `A scale of ${request.scale} is not possible.`,
       'Give 1 for native, 2 for half.',
     );
+  await checkReportFiles([request.csv, request.json, request.picture]);
   const checked = checkSegmentRequest({ ...request.segment, scene: request.images, out: request.images });
   const settings = { ...checked, pack: await packFolder(checked.pack) };
   const pack = await openPack(settings.pack);

@@ -133,6 +133,10 @@ function packText(info: PackInfo): string {
     ['finest', `${info.finestResolution} m per working pixel by default`],
     ['size', `${(info.bytes / 1e6).toFixed(1)} MB in ${info.files} files, all whole`],
     ['checksum', info.checksum],
+    ...(info.knownWords ?? []).map(([first, ...synonyms]): [string, string] => [
+      'knows',
+      [first, ...synonyms].join(', '),
+    ]),
     ...info.sources.map(({ role, file }): [string, string] => ['from', `${role} ${file}`]),
   ];
   return rows.map(([name, value]) => `${name.padEnd(10)} ${value}`).join('\n');

@@ -122,7 +122,7 @@ export function checkSegmentRequest(input: SegmentInput): SegmentRequest {
   const request = parsed.data;
   for (const word of request.classes.flatMap((entry) => entry.words)) {
     const example = exampleNamed(word);
-    if (example === null || request.examples[example]) continue;
+    if (example === null || Object.hasOwn(request.examples, example)) continue;
     throw new Problem(
       'classes/no-example',
       `The classes name the example ${word}, and there is none of that name.`,

@@ -58,6 +58,13 @@ export function classEntries(lists: readonly (readonly string[])[]): ClassEntry[
         'Give every class at least one word.',
       );
     }
+    if (words.some((word) => exampleNamed(word) === '')) {
+      throw new Problem(
+        'classes/empty-word',
+        `Class ${id} has an @ without the name of an example.`,
+        'Give the example a name, such as @pool.',
+      );
+    }
     const name = exampleNamed(first) ?? first;
     const key = name.toLowerCase();
     const earlier = names.get(key);
@@ -88,6 +95,13 @@ export function parseClassesFile(text: string): ClassEntry[] {
   const lists: string[][] = [];
   for (const line of text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)) {
     const content = line.replace(/(^|\s)#.*$/u, '').trim();
+    if (content.includes(';')) {
+      throw new Problem(
+        'classes/semicolon',
+        `The line "${shorten(content)}" of the classes file has a semicolon.`,
+        'Give every class a line of its own, and separate its words by commas.',
+      );
+    }
     if (content !== '') lists.push(content.split(','));
   }
   return classEntries(lists);

@@ -24,11 +24,13 @@ const systemHints: Record<string, readonly [code: string, what: string, hint: st
 /**
  * The error as a `Problem`: itself if it is one; a failed system call with its path and a hint; anything else as
  * `internal`, which only a mistake in the program can cause.
+ *
+ * @param file what the call was about, where the system does not say
  */
-export function asProblem(error: unknown): Problem {
+export function asProblem(error: unknown, file?: string): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof Error) {
-    const { code, path } = error as NodeJS.ErrnoException;
+    const { code, path = file } = error as NodeJS.ErrnoException;
     const known = code === undefined ? undefined : systemHints[code];
     if (known) {
       const [ownCode, what, hint] = known;

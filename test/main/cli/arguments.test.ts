@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   bandList,
   decimal,
+  examplePlaces,
   extentOf,
   memorySize,
   resolutionOf,
@@ -21,6 +22,13 @@ describe('option texts', () => {
     expect(resolutionOf('0.7')).toBe(0.7);
     expect(extentOf('1,2,3.5,4')).toEqual({ unit: 'crs', box: [1, 2, 3.5, 4] });
     expect(extentOf('pixels:0,10,20,30')).toEqual({ unit: 'pixels', box: [0, 10, 20, 30] });
+    expect(examplePlaces('pool=1,-2; 3,4e2', {})).toEqual({
+      pool: [
+        [1, -2],
+        [3, 400],
+      ],
+    });
+    expect(examplePlaces('constructor=1,2', {})).toEqual({ constructor: [[1, 2]] });
     expect(thresholdOf('0.4')).toBe(0.4);
     expect(thresholdOf('0.4,0.3')).toEqual([0.4, 0.3]);
     expect(thresholdOf('road=0.4,bare soil=0.2')).toEqual({ road: 0.4, 'bare soil': 0.2 });
@@ -28,6 +36,11 @@ describe('option texts', () => {
 
   it.each([
     [wholeNumber(1), ['0', '1.5', '', 'x', '-1', 'Infinity']],
+    [wholeNumber(1, 2), ['0', '3']],
+    [
+      (text: string) => examplePlaces(text, {}),
+      ['pool', '=1,2', 'pool=1', 'pool=1,', 'pool=,2', 'pool=1,2;', 'pool=1,x'],
+    ],
     [decimal(0, 1), ['1.1', '-0.1', 'NaN', '', 'x']],
     [memorySize, ['4XB', '10MB', '-1GB', '', 'GB']],
     [bandList, ['0', '1,2', '1,2,3,4', 'a,b,c', '']],

@@ -102,6 +102,65 @@ describe('the command line', () => {
     expectFailure(await runCli(['paint']), /paint/, 2);
   });
 
+  it('refuses words and classes that objects have of themselves as it does others', async () => {
+    expectFailure(
+      await segment([scene, '--pack', pack, '--classes', 'road; @constructor']),
+      /name the example @constructor, and there is none/,
+    );
+    expectFailure(
+      await segment([
+        scene,
+        '--pack',
+        pack,
+        '--classes',
+        'constructor; road',
+        '--threshold',
+        'road=0.3',
+        '--bands',
+        '9',
+        '--json',
+      ]),
+      /--bands 9/,
+    );
+  });
+
+  it('says before any work that a result could not be written', async () => {
+    writeFileSync(path.join(folder, 'classes.txt'), 'road\nwater\n');
+    const evaluate = (...args: string[]) =>
+      runCli(
+        [
+          'evaluate',
+          '--pack',
+          pack,
+          '--images',
+          '.',
+          '--labels',
+          '.',
+          '--classes-file',
+          'classes.txt',
+          ...args,
+        ],
+        { cwd: folder },
+      );
+    for (const option of ['--csv', '--picture', '--out']) {
+      expectFailure(
+        await evaluate(option, path.join('missing', 'file')),
+        /missing.file: the folder .* does not exist/,
+      );
+      expectFailure(await evaluate(option, folder), /is a folder/);
+    }
+    const compare = (...args: string[]) =>
+      runCli(['compare', 'one.tif', 'two.tif', ...args], { cwd: folder });
+    expectFailure(
+      await compare('--out', path.join('missing', 'file.tif')),
+      /missing.file.tif: the folder .* does not/,
+    );
+    expectFailure(await compare('--out', '.', '--overwrite'), /is a folder/);
+    expectFailure(await compare('--second-class', 'road'), /--second-class is given without --class/, 2);
+    expectFailure(await segment([scene, '--pack', pack, '--classes-file', folder]), /out-.*: is a folder/);
+    expect(readdirSync(folder)).toEqual(['classes.txt']);
+  });
+
   it.each([
     ['segment --help', 'onnxruntime|sharp|better-sqlite3|geotiff|/zod/'],
     ['info', 'onnxruntime|sharp|better-sqlite3'],

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatNamed } from '../../../src/main/run/formats.ts';
 import {
@@ -10,6 +11,10 @@ import {
   prepareOutputs,
   releasePartial,
 } from '../../../src/main/run/output-plan.ts';
+
+const planFile = pathToFileURL(
+  path.resolve(import.meta.dirname, '../../../src/main/run/output-plan.ts'),
+).href;
 
 let folder: string;
 beforeEach(() => {
@@ -106,6 +111,42 @@ describe('before any work', () => {
     await lockPartial(plan);
     expect(await releasePartial(plan)).toBe(true);
     expect(readdirSync(folder)).toEqual(['scene.tif']);
+  });
+
+  it('lets one of several runs that start together have an output', async () => {
+    const plan = planOutputs(path.join(folder, 'out'), ['gpkg']);
+    await prepareOutputs(plan, scene(), false);
+    const go = path.join(folder, 'go');
+    const program = `
+      import { existsSync } from 'node:fs';
+      import { lockPartial, planOutputs } from ${JSON.stringify(planFile)};
+      const plan = planOutputs(process.argv[1], ['gpkg']);
+      process.stdout.write('ready ');
+      while (!existsSync(process.argv[2]));
+      await lockPartial(plan).then(() => process.stdout.write('got'), (problem) => process.stdout.write(problem.code));
+      // Alive until all have tried.
+      process.stdin.resume();`;
+    const runs = Array.from({ length: 4 }, () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program, plan.base, go], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      return { child, said: () => said };
+    });
+    try {
+      await expect.poll(() => runs.every(({ said }) => said() === 'ready '), { timeout: 20_000 }).toBe(true);
+      writeFileSync(go, '');
+      await expect.poll(() => runs.every(({ said }) => said().length > 6), { timeout: 20_000 }).toBe(true);
+      expect(runs.map(({ said }) => said()).sort()).toEqual([
+        'ready got',
+        ...Array.from({ length: 3 }, () => 'ready output/in-use'),
+      ]);
+    } finally {
+      for (const { child } of runs) child.kill('SIGKILL');
+    }
   });
 
   it('keeps what can be resumed', async () => {

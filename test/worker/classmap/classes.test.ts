@@ -29,6 +29,8 @@ describe('classes', () => {
       ['a;;b', /Class 2 has an empty word/],
       ['a,,b', /empty word/],
       ['road; Road', /Classes 1 and 2 are both called "Road"/],
+      ['@', /Class 1 has an @ without the name/],
+      ['road, @ ', /Class 1 has an @ without the name/],
       ['x'.repeat(10_000), /has 10000 characters/],
     ];
     for (const [text, message] of cases) {
@@ -41,6 +43,11 @@ describe('classes', () => {
       }
     }
     expect(() => parseClassesFile('# nothing\n')).toThrow(/No class/);
+    // What belongs to --classes would be one class with a strange name.
+    expect(() => parseClassesFile('water\nbuilding,roof; road\n')).toThrow(
+      /"building,roof; road".*semicolon/,
+    );
+    expect(parseClassesFile('water # lakes; rivers\n')).toHaveLength(1);
     expect(() => classEntries(Array.from({ length: 65_536 }, (_, index) => [`c${index}`]))).toThrow(
       /65536 classes/,
     );
