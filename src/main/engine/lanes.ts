@@ -4,7 +4,7 @@ import { openPack } from '../../worker/pack/open-pack.ts';
 import { Cancelled, type Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import type { ReportProgress } from '../../worker/report/progress.ts';
-import type { CompareRequest } from '../../worker/steps/compare-blocks.ts';
+import type { DecideBandsRequest } from '../../worker/steps/decide-bands.ts';
 import type { EmbedRequest, LaneRequest, LaneWork } from '../../worker/steps/lane.ts';
 import { type Examples, queriesOf } from '../../worker/steps/queries.ts';
 import { EngineThread } from './engine-thread.ts';
@@ -41,11 +41,11 @@ export class Lanes {
   }
 
   /**
-   * Starts a lane behind each port that compares stored pixels with words; the threads begin while the words are still
-   * encoded. `onFailure`: a lane cannot go on.
+   * Starts a lane behind each port that decides stored pixels; the threads begin while the words are still encoded.
+   * `onFailure`: a lane cannot go on.
    */
-  compare(
-    request: Omit<CompareRequest, 'port' | 'embeddings'>,
+  decide(
+    request: Omit<DecideBandsRequest, 'port' | 'embeddings'>,
     embeddings: Promise<Float32Array>,
     ports: readonly MessagePort[],
     onFailure: (problem: Problem) => void,
@@ -53,15 +53,15 @@ export class Lanes {
     const { signal } = this.#stop;
     const lanes = ports.map((port, index) => ({ port, thread: new EngineThread(`lane ${index + 1}`) }));
     this.#threads.push(...lanes.map(({ thread }) => thread));
-    // A thread that cannot get ready says so again when it is to compare.
-    for (const { thread } of lanes) thread.run('readyToCompare', null, { signal }).catch(() => {});
+    // A thread that cannot get ready says so again when it is to decide.
+    for (const { thread } of lanes) thread.run('readyToDecide', null, { signal }).catch(() => {});
     const work = async () => {
       // Who asked for the words hears of what is wrong with them.
       const words = await embeddings.catch(() => null);
       if (words === null) return;
       await Promise.all(
         lanes.map(({ port, thread }) =>
-          thread.run('compareBlocks', { ...request, embeddings: words, port }, { signal, transfer: [port] }),
+          thread.run('decideBands', { ...request, embeddings: words, port }, { signal, transfer: [port] }),
         ),
       );
     };

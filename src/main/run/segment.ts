@@ -249,13 +249,13 @@ async function classify(
     };
     const embedding = known ? embedded() : null;
     if (embedding && request.features !== null)
-      lanes.compare(
+      lanes.decide(
         { folder: request.features, upsample },
         embedding,
         channels.map(({ port2 }) => port2),
         onFailure,
       );
-    const embeddings = await embedding;
+    await embedding;
     return await conductor.run(
       'conduct',
       {
@@ -278,6 +278,8 @@ async function classify(
         recorded: {
           provider: request.provider,
           precision: manifest.precision,
+          // Labels of stored features may differ from those of the windows themselves.
+          ...(request.features !== null && { features: known ? 'coordinates' : 'windows' }),
           minArea: request.minArea,
           simplify: request.simplify,
         },
@@ -289,7 +291,7 @@ async function classify(
         memoryBytes: memory.stitchBytes,
         pictureSide: picture?.longestSide ?? null,
         features: request.features,
-        coordinates: embeddings && { embeddings, lambda, upsample },
+        coordinates: known ? { lambda, upsample } : null,
         fast:
           request.mode === 'fast'
             ? { embedding: manifest.geometry.embedding, patch: manifest.geometry.vision.patch }

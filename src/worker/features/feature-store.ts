@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { Problem } from '../report/problem.ts';
@@ -266,8 +267,8 @@ async function readPrecision(folder: string, { precision, embedding }: FeatureHe
   if ((await sizeOf(file)) !== (embedding + 1) * embedding * 4) throw damagedStore(folder);
   const bytes = await readFile(file);
   if (digestOf(bytes) !== precision.basisDigest) throw damagedStore(folder);
-  const values = new Float32Array(bytes.length / 4);
-  for (let i = 0; i < values.length; i++) values[i] = bytes.readFloatLE(i * 4);
+  if (endianness() === 'BE') bytes.swap32();
+  const values = new Float32Array(new Uint8Array(bytes).buffer);
   return {
     kind: 'compact',
     step: precision.step,

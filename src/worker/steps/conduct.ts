@@ -13,13 +13,14 @@ import type { SceneHeader } from '../scene/scene.ts';
 import { planWindows, windowNumber } from '../tile/plan.ts';
 import { planTokenTiles } from '../tile/token-tiles.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
-import { CoordinateRows } from './coordinate-rows.ts';
+import { DecidedBands } from './decided-bands.ts';
+import type { DecidedSource } from './decided-source.ts';
 import { FastRows, type FastWorker } from './fast-rows.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
 import { openRunScene, runWindow } from './radar-preparation.ts';
 import { type PicturePart, reduceStrip, reductionFor } from './reduce-strip.ts';
-import { RemoteScorer, type WindowQuestion } from './remote-lane.ts';
+import { RemoteLane, RemoteScorer, type WindowQuestion } from './remote-lane.ts';
 import type { RowSource } from './row-source.ts';
 import { type FinishedStrip, type SegmentSceneResult, segmentScene } from './segment.ts';
 import type { ResumePolicy, SegmentOutputs } from './segment-run.ts';
@@ -66,11 +67,8 @@ export interface ConductRequest {
   pictureSide: number | null;
   /** Folder of stored features that take the encoder's place; null: windows are encoded. */
   features: string | null;
-  /**
-   * Labels from the stored features' coordinates, whose blocks the lanes compare with word embeddings `[words, embedding]`,
-   * normalised. Null: windows are labelled.
-   */
-  coordinates: { embeddings: Float32Array; lambda: number; upsample: boolean } | null;
+  /** Lanes decide the pixels by the stored features' coordinates. Null: windows are labelled. */
+  coordinates: { lambda: number; upsample: boolean } | null;
   /** In the fast mode (`FastRows`); null in the reference mode, which scores every window by itself. */
   fast: { embedding: number; patch: number } | null;
   /** One end of each lane's channel; the other ends' threads need not run before `lanes-wanted`. */
@@ -96,7 +94,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   const { pack, classes } = request;
   const opened = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
   const { scene } = opened;
-  const lanes: RemoteScorer[] = [];
+  const lanes: { close(): void }[] = [];
   let features: FeatureReader | null = null;
   let coordinates: CoordinateReader | null = null;
   try {
@@ -168,26 +166,23 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
       await wanted;
       return lane.ask(question, signal);
     };
-    for (const port of request.lanes) lanes.push(new RemoteScorer(port, rule.wordClasses.length));
     const normalise = normaliserOf(pack);
-    const rowSource = (): RowSource => {
-      if (features && coordinates && request.coordinates) {
-        const { embeddings, lambda } = request.coordinates;
-        let next = 0;
-        const compare = (column: number, row: number, room: Float32Array) =>
-          lanes[next++ % lanes.length]!.ask(
-            { pixels: room, height: 0, width: 0, block: { column, row } },
-            signal,
-          );
-        return new CoordinateRows(features, coordinates.header, compare, plan, embeddings, lambda);
+    const rowSource = (): RowSource | DecidedSource => {
+      if (request.coordinates) {
+        const own = request.lanes.map((port) => new RemoteLane<Uint8Array<ArrayBuffer>>(port));
+        lanes.push(...own);
+        const { lambda } = request.coordinates;
+        return new DecidedBands(own, { plan, scale: workingGrid.scale, rule, lambda });
       }
+      const scorers = request.lanes.map((port) => new RemoteScorer(port, rule.wordClasses.length));
+      lanes.push(...scorers);
       if (request.fast) {
         const { embedding, patch } = request.fast;
         return new FastRows({
           tiles: planTokenTiles(workingGrid.width, workingGrid.height, request.window, request.stride, patch),
           working,
           normalise,
-          workers: lanes.map((lane) => fastWorker((question) => ask(lane, question), lane.words)),
+          workers: scorers.map((lane) => fastWorker((question) => ask(lane, question), lane.words)),
           words: rule.wordClasses.length,
           embedding,
         });
@@ -196,7 +191,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         plan,
         working,
         normalise,
-        scorers: lanes.map((lane) => ({
+        scorers: scorers.map((lane) => ({
           words: lane.words,
           async score(pixels, height, width, _, window) {
             const record = features && window && (await features.record(windowNumber(plan, window)));

@@ -1,21 +1,24 @@
-import { blockHeight, blockWidth, type CoordinateReader } from '../features/coordinate-store.ts';
+import {
+  blockHeight,
+  blockWidth,
+  type CoordinateHeader,
+  type CoordinateReader,
+} from '../features/coordinate-store.ts';
 import type { FeatureReader } from '../features/feature-store.ts';
 import { throwIfCancelled } from '../report/problem.ts';
 import { selectWindows, type WindowPlan } from '../tile/plan.ts';
-import type { CompareBlock } from './compare-blocks.ts';
+import { blockComparer, type CompareBlock } from './compare-block.ts';
 import { GlobalScores, globalScoresOf } from './global-scores.ts';
 import type { RowSource, WorkingPart } from './row-source.ts';
 
-/** Blocks that are compared while others are used. */
-const ahead = 8;
+/** Blocks that are read while others are used. */
+const ahead = 2;
 
 /** Mean scores of a stored scene by its coordinates: no encoder, no upsampler, no picture. */
-export class CoordinateRows implements RowSource {
+export class CoordinateRows implements Pick<RowSource, 'words' | 'read'> {
   readonly words: number;
-  readonly rowsHeld: number;
-  readonly bytesAhead: number;
   readonly #features: FeatureReader;
-  readonly #coordinates: CoordinateReader['header'];
+  readonly #coordinates: CoordinateHeader;
   readonly #compare: CompareBlock;
   readonly #plan: WindowPlan;
   readonly #embeddings: Float32Array;
@@ -23,28 +26,29 @@ export class CoordinateRows implements RowSource {
 
   /**
    * @param coordinates those of the features
-   * @param compare a block of them with the words
    * @param embeddings normalised word embeddings `[words, embedding]`
    */
   constructor(
     features: FeatureReader,
-    coordinates: CoordinateReader['header'],
-    compare: CompareBlock,
+    coordinates: CoordinateReader,
     plan: WindowPlan,
     embeddings: Float32Array,
     lambda: number,
   ) {
     this.#features = features;
-    this.#coordinates = coordinates;
-    this.#compare = compare;
+    this.#coordinates = coordinates.header;
+    this.#compare = blockComparer(coordinates, embeddings);
     this.#plan = plan;
     this.#embeddings = embeddings;
     this.#lambda = lambda;
-    this.words = embeddings.length / coordinates.size;
-    const columnBytes = blockHeight * 4 * (this.words + 1);
-    // Blocks at hand and those that come after them.
-    this.rowsHeld = Math.ceil((2 * columnBytes) / (4 * this.words));
-    this.bytesAhead = ahead * blockWidth * columnBytes;
+    this.words = embeddings.length / coordinates.header.size;
+  }
+
+  /** Bytes that one of so many words holds: of a working column, and of what it reads ahead. */
+  static bytesHeld(words: number): { perColumn: number; ahead: number } {
+    const column = blockHeight * 4 * (words + 1);
+    // Blocks at hand, and room for those after them.
+    return { perColumn: 2 * column, ahead: ahead * blockWidth * column };
   }
 
   async *read(

@@ -12,7 +12,7 @@ import {
   vectorAdd,
   vectorFunction,
 } from '../simd/vector-code.ts';
-import { selectWindows, type WindowPlan } from '../tile/plan.ts';
+import { selectWindows, type WindowPlan, windowStart } from '../tile/plan.ts';
 
 /** Adds numbers to others, four at once, so many times: byte addresses of both. */
 const sum = vectorFunction(
@@ -67,16 +67,20 @@ export class GlobalScores {
     this.#width = width;
     this.#scoresOf = scoresOf;
     this.#runs = [];
-    for (let x = 0; x < width; x++) {
-      const { firstColumn, endColumn } = selectWindows(plan, {
-        column: column + x,
-        row: 0,
-        width: 1,
-        height: 1,
-      });
-      const last = this.#runs.at(-1);
-      if (last?.firstColumn === firstColumn && last.endColumn === endColumn) last.end = x + 1;
-      else this.#runs.push({ start: x, end: x + 1, firstColumn, endColumn });
+    const { columns } = plan;
+    const touched = selectWindows(plan, { column, row: 0, width, height: 1 });
+    const borders = new Set([column, column + width]);
+    for (let index = touched.firstColumn; index < touched.endColumn; index++) {
+      const start = windowStart(columns, index);
+      for (const border of [start, start + columns.window])
+        if (border > column && border < column + width) borders.add(border);
+    }
+    const ends = [...borders].sort((left, right) => left - right);
+    for (const [i, end] of ends.entries()) {
+      if (i === 0) continue;
+      const start = ends[i - 1]!;
+      const { firstColumn, endColumn } = selectWindows(plan, { column: start, row: 0, width: 1, height: 1 });
+      this.#runs.push({ start: start - column, end: end - column, firstColumn, endColumn });
     }
   }
 

@@ -4,6 +4,7 @@ import type { TokenTile } from '../infer/tile-labeller.ts';
 import { Cancelled, Problem, throwIfCancelled } from '../report/problem.ts';
 import { fromRecord, type ProblemRecord, toRecord } from '../report/problem-record.ts';
 import type { WindowScorer } from '../tile/window-scorer.ts';
+import type { BandQuestion } from './decided-source.ts';
 
 /** What a lane is asked of one window; `pixels` move, they are not copied. */
 export interface WindowQuestion {
@@ -15,8 +16,8 @@ export interface WindowQuestion {
   record?: Uint8Array<ArrayBuffer>;
   /** How a lane that encodes writes records from now on. */
   precision?: Precision;
-  /** Which block of stored pixels, for a lane that compares them; pixels are room for its answer. */
-  block?: { column: number; row: number };
+  /** Rows to decide, for a lane that has what is stored; there are no pixels. */
+  band?: BandQuestion;
   /** Merged tokens to label, for a lane of the fast mode; the pixels lie under them. Their array moves too. */
   tile?: TokenTile;
 }
@@ -25,7 +26,7 @@ interface WindowMessage extends WindowQuestion {
   id: number;
 }
 
-/** Scores of a window, or its record. */
+/** Scores of a window, its record, or a decided band. */
 export type WindowAnswer = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 type AnswerMessage = { id: number; answer: WindowAnswer } | { id: number; problem: ProblemRecord };
@@ -119,7 +120,7 @@ export function serveWindows(
     const answerOne = async ({ id, ...question }: WindowMessage) => {
       try {
         const values = await work(question);
-        const answer = values instanceof Float32Array ? ownBuffer(values) : new Uint8Array(values);
+        const answer = ownBuffer(values);
         windows++;
         port.postMessage({ id, answer } satisfies AnswerMessage, [answer.buffer]);
       } catch (error) {
@@ -134,10 +135,12 @@ export function serveWindows(
 }
 
 /** The array itself if it fills a buffer of its own, which may then be moved; a copy otherwise. */
-function ownBuffer(values: Float32Array): Float32Array<ArrayBuffer> {
-  return values.buffer instanceof ArrayBuffer && values.byteLength === values.buffer.byteLength
-    ? (values as Float32Array<ArrayBuffer>)
-    : new Float32Array(values);
+function ownBuffer(values: Float32Array): Float32Array<ArrayBuffer>;
+function ownBuffer(values: Float32Array | Uint8Array): WindowAnswer;
+function ownBuffer(values: Float32Array | Uint8Array): WindowAnswer {
+  if (values.buffer instanceof ArrayBuffer && values.byteLength === values.buffer.byteLength)
+    return values as WindowAnswer;
+  return values instanceof Float32Array ? new Float32Array(values) : new Uint8Array(values);
 }
 
 function laneEnded(): Problem {

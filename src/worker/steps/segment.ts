@@ -1,7 +1,6 @@
 import { countClasses } from '../classmap/count-classes.ts';
 import { type DecisionRule, RowDecider } from '../classmap/decide.ts';
 import type { GeoTiffWriter } from '../classmap/geotiff-writer.ts';
-import { RowInterpolator } from '../classmap/interpolate.ts';
 import {
   describeClassMap,
   describeConfidence,
@@ -14,7 +13,8 @@ import type { ReportProgress } from '../report/progress.ts';
 import type { Scene } from '../scene/scene.ts';
 import { type Panel, panelColumns, planPanels } from '../tile/panels.ts';
 import { planWindows, selectWindows, type WindowPlan } from '../tile/plan.ts';
-import { samplePositions, workingRange } from '../tile/sampling.ts';
+import type { DecidedRows, DecidedSource } from './decided-source.ts';
+import { outputRows, workingPart } from './output-rows.ts';
 import type { Provenance } from './provenance.ts';
 import { type RowSource, usualMemoryBytes } from './row-source.ts';
 import {
@@ -33,7 +33,7 @@ export interface SegmentSceneRequest {
   bands: readonly number[];
   /** Size of the working grid, pixels, and scene pixels per working pixel. */
   workingGrid: { width: number; height: number; scale: number };
-  rows: RowSource;
+  rows: RowSource | DecidedSource;
   /** Working pixels; 0: the whole scene as one window. */
   window: number;
   stride: number;
@@ -85,8 +85,6 @@ interface PanelWork {
   panel: Panel;
   /** First output row still to be made, from the top of the region. */
   firstRow: number;
-  columns: { start: number; end: number };
-  rows: { start: number; end: number };
   windows: number;
 }
 
@@ -97,16 +95,29 @@ function planPanelWork(
   panel: Panel,
   firstRow: number,
 ): PanelWork {
-  const columns = workingRange(region.column + panel.column, panel.width, scale, plan.columns.size);
-  const rows = workingRange(region.row + firstRow, region.height - firstRow, scale, plan.rows.size);
-  const selection = selectWindows(plan, {
-    column: columns.start,
-    row: rows.start,
-    width: columns.end - columns.start,
-    height: rows.end - rows.start,
-  });
+  const { column, width, first, end } = workingPart(
+    workingMap(plan, scale),
+    panelPart(region, panel, firstRow),
+  );
+  const selection = selectWindows(plan, { column, row: first, width, height: end - first });
   const windows = (selection.endColumn - selection.firstColumn) * (selection.endRow - selection.firstRow);
-  return { panel, firstRow, columns, rows, windows };
+  return { panel, firstRow, windows };
+}
+
+const workingMap = ({ columns, rows }: WindowPlan, scale: number) => ({
+  width: columns.size,
+  height: rows.size,
+  scale,
+});
+
+/** The scene pixels of a panel from a row of the region on. */
+function panelPart(region: Window, { column, width }: Panel, firstRow: number): Window {
+  return {
+    column: region.column + column,
+    row: region.row + firstRow,
+    width,
+    height: region.height - firstRow,
+  };
 }
 
 /** The region's own grid: the scene's, with its origin moved. */
@@ -310,51 +321,10 @@ async function segmentPanel(
   onWindows: (count: number) => void,
   onStrip: (counts: [number, number][]) => void,
 ): Promise<void> {
-  const { signal, rule } = request;
-  const { scale } = request.workingGrid;
-  const { panel, columns, rows } = work;
-  const words = rule.wordClasses.length;
-  const inputWidth = columns.end - columns.start;
-  const inputMeans = new Float32Array(words * inputWidth);
-  const inputValid = new Uint8Array(inputWidth);
-  const native = scale === 1;
-  const outputMeans = native ? inputMeans : new Float32Array(words * panel.width);
-  const outputValid = native ? inputValid : new Uint8Array(panel.width);
-  const interpolator = native
-    ? null
-    : new RowInterpolator(
-        words,
-        samplePositions(region.column + panel.column, panel.width, scale, plan.columns.size),
-        columns.start,
-        inputWidth,
-      );
-  const lines = samplePositions(
-    region.row + work.firstRow,
-    region.height - work.firstRow,
-    scale,
-    plan.rows.size,
-  );
-  const decider = new RowDecider(rule, panel.width);
-  const strip = new StripBuffer(request, region, run, panel, work.firstRow, buffers, onStrip);
-  let line = 0;
-
-  /** Turns the row of means at hand into output rows. */
-  const use = async (row: number): Promise<void> => {
-    if (interpolator === null) {
-      await strip.add(decider, outputMeans, outputValid);
-      return;
-    }
-    interpolator.push(row, inputMeans, inputValid);
-    while (line < lines.index.length) {
-      const before = lines.index[line]!;
-      const share = lines.fraction[line]!;
-      if ((share > 0 ? before + 1 : before) > row) break;
-      interpolator.interpolate(before, share, outputMeans, outputValid);
-      await strip.add(decider, outputMeans, outputValid);
-      line++;
-    }
-  };
-
+  const { signal, rule, rows } = request;
+  const { panel, firstRow } = work;
+  const part = panelPart(region, panel, firstRow);
+  const strip = new StripBuffer(request, region, run, panel, firstRow, buffers, onStrip);
   let passed = 0;
   const advance = (share: number): void => {
     const until = Math.round(share * work.windows);
@@ -362,11 +332,14 @@ async function segmentPanel(
     onWindows(until - passed);
     passed = until;
   };
-  const part = { column: columns.start, width: inputWidth, first: rows.start, end: rows.end };
   try {
-    for await (const row of request.rows.read(part, inputMeans, inputValid, signal, advance)) {
-      await use(row);
-      advance((row + 1 - rows.start) / (rows.end - rows.start));
+    if ('decide' in rows) {
+      for await (const decided of rows.decide(part, signal, advance)) await strip.take(decided);
+    } else {
+      const decider = new RowDecider(rule, panel.width);
+      const map = workingMap(plan, request.workingGrid.scale);
+      for await (const { means, valid } of outputRows(rows, map, part, signal, advance))
+        await strip.add(decider, means, valid);
     }
   } finally {
     // Writers stay open until the last strip is done, whatever happened.
@@ -375,11 +348,8 @@ async function segmentPanel(
   await strip.settle();
 }
 
-/** Decided rows of a strip. */
-interface StripRows {
-  classes: Uint8Array | Uint16Array;
-  confidence: Uint8Array;
-}
+/** A strip's rows as they are decided. */
+type StripRows = Omit<DecidedRows, 'rows'>;
 
 /** Collects decided rows of a panel and writes each full strip while the next one is filled. */
 class StripBuffer {
@@ -418,8 +388,31 @@ class StripBuffer {
   async add(decider: RowDecider, means: Float32Array, valid: Uint8Array): Promise<void> {
     const { classes, confidence } = this.#filling;
     decider.decide(means, valid, classes, confidence, this.#rows * this.#panel.width);
-    this.#rows++;
-    const rows = Math.min(this.#run.state.stripRows, this.#region.height - this.#firstRow);
+    await this.#filled(1);
+  }
+
+  /** Takes the next rows; resolves when there is room for others. */
+  async take({ rows, classes, confidence }: DecidedRows): Promise<void> {
+    const { width } = this.#panel;
+    for (let done = 0; done < rows; ) {
+      const count = Math.min(rows - done, this.#height - this.#rows);
+      const [from, end, to] = [done * width, (done + count) * width, this.#rows * width];
+      this.#filling.classes.set(classes.subarray(from, end), to);
+      this.#filling.confidence.set(confidence.subarray(from, end), to);
+      done += count;
+      await this.#filled(count);
+    }
+  }
+
+  /** Rows of the strip at hand. */
+  get #height(): number {
+    return Math.min(this.#run.state.stripRows, this.#region.height - this.#firstRow);
+  }
+
+  /** Keeps the strip if these rows filled it. */
+  async #filled(count: number): Promise<void> {
+    this.#rows += count;
+    const rows = this.#height;
     if (this.#rows < rows) return;
     await this.#writing;
     this.#writing = this.#write(this.#filling, this.#firstRow, rows);

@@ -5,9 +5,9 @@ import type { Provider } from '../infer/session.ts';
 import type { Manifest } from '../pack/manifest.ts';
 import type { BenchmarkReply, BenchmarkRequest } from './benchmark.ts';
 import type { BuildPackRequest } from './build-pack.ts';
-import type { CompareRequest } from './compare-blocks.ts';
 import type { CompareMapsRequest } from './compare-maps.ts';
 import type { ConductPiece, ConductReply, ConductRequest } from './conduct.ts';
+import type { DecideBandsRequest } from './decide-bands.ts';
 import type { CoordinatesPiece, CoordinatesReply, CoordinatesRequest } from './encode-coordinates.ts';
 import type { EncodeReply, EncodeRequest } from './encode-scene.ts';
 import type { EvaluatePackReply, EvaluatePackRequest } from './evaluate-pack.ts';
@@ -70,8 +70,8 @@ export interface Tasks {
   likelyWords: { request: LikelyWordsRequest; piece: never; reply: LikelyWords };
   exampleOfView: { request: ExampleOfViewRequest; piece: never; reply: Example };
   learnExamples: { request: LearnExamplesRequest; piece: never; reply: Record<string, Example> };
-  readyToCompare: { request: null; piece: never; reply: null };
-  compareBlocks: { request: CompareRequest; piece: never; reply: number };
+  readyToDecide: { request: null; piece: never; reply: null };
+  decideBands: { request: DecideBandsRequest; piece: never; reply: number };
   measureSpeed: { request: SpeedRequest; piece: never; reply: Speed };
   builtInProviders: { request: null; piece: never; reply: Provider[] };
   simplifyPolygons: { request: SimplifyRequest; piece: never; reply: FeatureBatch };
@@ -193,13 +193,13 @@ const runners: Runners = {
     const reply = await heatView(request, context);
     return { reply, transfer: [reply.heat.buffer] };
   },
-  async readyToCompare() {
-    await import('./compare-blocks.ts');
+  async readyToDecide() {
+    await import('./decide-bands.ts');
     return { reply: null };
   },
-  async compareBlocks(request) {
-    const { compareBlocks } = await import('./compare-blocks.ts');
-    return { reply: await compareBlocks(request) };
+  async decideBands(request) {
+    const { decideBands } = await import('./decide-bands.ts');
+    return { reply: await decideBands(request) };
   },
   async measureSpeed(request, context) {
     const { measureSpeed } = await import('./measure-speed.ts');

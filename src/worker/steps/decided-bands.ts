@@ -1,0 +1,70 @@
+import { blockHeight } from '../features/coordinate-store.ts';
+import type { Window } from '../raster/grid.ts';
+import { CoordinateRows } from './coordinate-rows.ts';
+import { type BandQuestion, bandArrays, type DecidedRows, type DecidedSource } from './decided-source.ts';
+import type { RemoteLane } from './remote-lane.ts';
+
+/** Bands that a lane is asked for before it has answered the first. */
+const asked = 2;
+
+/** A stored scene decided by lanes, one band of rows each: no encoder, no upsampler, no picture. */
+export class DecidedBands implements DecidedSource {
+  readonly words: number;
+  readonly rowsHeld: number;
+  readonly bytesAhead: number;
+  readonly #lanes: readonly RemoteLane<Uint8Array<ArrayBuffer>>[];
+  readonly #question: Omit<BandQuestion, 'part'>;
+
+  constructor(lanes: readonly RemoteLane<Uint8Array<ArrayBuffer>>[], question: Omit<BandQuestion, 'part'>) {
+    this.#lanes = lanes;
+    this.#question = question;
+    this.words = question.rule.wordClasses.length;
+    // Answers are small beside what lanes hold.
+    const held = CoordinateRows.bytesHeld(this.words);
+    this.rowsHeld = Math.ceil((lanes.length * held.perColumn) / (4 * this.words));
+    this.bytesAhead = lanes.length * held.ahead;
+  }
+
+  async *decide(
+    part: Window,
+    signal: AbortSignal | undefined,
+    onShare: (share: number) => void,
+  ): AsyncGenerator<DecidedRows> {
+    const { scale, rule } = this.#question;
+    // Where rows are interpolated, bands share working rows with their neighbours: fewer of them.
+    const height = scale === 1 ? blockHeight : 4 * blockHeight;
+    const end = part.row + part.height;
+    const queue: { rows: number; answer: Promise<Uint8Array<ArrayBuffer>> }[] = [];
+    let next = part.row;
+    let lane = 0;
+    const fill = () => {
+      while (queue.length < asked * this.#lanes.length && next < end) {
+        // Bands end where rows of blocks do.
+        const until = Math.min(end, next - (next % height) + height);
+        const band = { ...this.#question, part: { ...part, row: next, height: until - next } };
+        const answer = this.#lanes[lane++ % this.#lanes.length]!.ask(
+          { pixels: new Float32Array(0), height: 0, width: 0, band },
+          signal,
+        );
+        answer.catch(() => {});
+        queue.push({ rows: until - next, answer });
+        next = until;
+      }
+    };
+    let done = 0;
+    try {
+      fill();
+      while (queue.length > 0) {
+        const { rows, answer } = queue.shift()!;
+        const bytes = await answer;
+        fill();
+        const { classes, confidence } = bandArrays(rows * part.width, rule, bytes);
+        yield { rows, classes, confidence };
+        done += rows;
+        onShare(done / part.height);
+      }
+    } finally {
+      await Promise.allSettled(queue.map(({ answer }) => answer));
+    }
+  }
+}
