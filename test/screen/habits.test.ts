@@ -156,6 +156,95 @@ describe.skipIf(missing)('what hands are used to', () => {
     long,
   );
 
+  it(
+    'takes a scale as people write it, and shows none that is not the map’s',
+    async () => {
+      const { page } = window;
+      const scale = page.getByRole('textbox', { name: 'Scale' });
+      const shown = (text: string) => expect.poll(() => scale.inputValue()).toBe(text);
+      for (const [typed, is] of [
+        ['1:2500', '2,500'],
+        ['5.000', '5,000'],
+        ['1 / 2,000', '2,000'],
+      ] as const) {
+        await scale.fill(typed);
+        await scale.press('Enter');
+        await shown(is);
+      }
+      await scale.fill('77');
+      await page.getByRole('region', { name: 'Map 1' }).focus();
+      await shown('2,000');
+      await page.keyboard.press('Control+Shift+F');
+      await mapsAtRest(page);
+    },
+    long,
+  );
+
+  it(
+    'renames a class of a layer with Enter',
+    async () => {
+      const { page } = window;
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).click();
+      const name = page.getByRole('textbox', { name: 'Name of tree' });
+      await name.fill('wood');
+      await name.press('Enter');
+      const renamed = page.getByRole('textbox', { name: 'Name of wood' });
+      await renamed.waitFor();
+      await renamed.fill(' ');
+      await renamed.press('Enter');
+      await expect.poll(() => renamed.inputValue()).toBe('wood');
+      await page.getByRole('region', { name: 'Map 1' }).focus();
+      await page.keyboard.press('Control+Z');
+      await page.getByRole('textbox', { name: 'Name of tree' }).waitFor();
+    },
+    long,
+  );
+
+  it(
+    'works in a low window: classes are typed in sight, menus scroll, the table keeps rows',
+    async () => {
+      const { page } = window;
+      await page.setViewportSize({ width: 900, height: 600 });
+      // The first is far down its menu.
+      await choose(page, 'View', 'Reset panels');
+      await typeClasses(page, ['road', 'building', 'water', 'tree', 'grass', 'wetland', 'sand', 'shrub']);
+      const field = page.getByRole('combobox', { name: 'New class' });
+      const panel = (await page.locator('.panel.prompts').boundingBox())!;
+      await expect
+        .poll(async () => {
+          const { y, height } = (await field.boundingBox())!;
+          return y >= panel.y && y + height <= panel.y + panel.height;
+        })
+        .toBe(true);
+      await page.keyboard.press('F6');
+      const rows = page.getByRole('grid', { name: 'Attribute table' }).getByRole('row');
+      await rows.nth(1).click();
+      await expect.poll(() => rows.nth(1).getAttribute('aria-selected')).toBe('true');
+      await page.keyboard.press('Control+Shift+A');
+      await window.picture('low-window');
+      await removeClasses(page);
+      await page.setViewportSize({ width: 1400, height: 900 });
+      await choose(page, 'View', 'Reset panels');
+    },
+    long,
+  );
+
+  it(
+    'lists the devices though the window reached the host late',
+    async () => {
+      const { page } = window;
+      await page.routeWebSocket('**/rpc', async (socket) => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        socket.connectToServer();
+      });
+      await page.reload();
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).waitFor();
+      const device = page.getByRole('combobox', { name: 'Device' });
+      await expect.poll(() => device.inputValue()).toBe('cpu');
+    },
+    long,
+  );
+
   it('complained about nothing', () => {
     expect(window.errors).toEqual([]);
   });

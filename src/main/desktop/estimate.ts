@@ -10,6 +10,9 @@ import { checkSegmentRequest } from '../run/segment-request.ts';
 import type { SceneFacts } from './open-project.ts';
 import type { SegmentSettings } from './run-settings.ts';
 
+/** Unknown words that a warning names; the Prompts panel marks them all. */
+const mostNamed = 5;
+
 /** What a run of these settings will be. `speed` is what was measured, or null. */
 export async function estimateRun(
   settings: SegmentSettings,
@@ -27,10 +30,13 @@ export async function estimateRun(
   const unknown = manifest.knownWords === null ? [] : unknownWords(manifest.knownWords, words);
   if (unknown.length > 0)
     warnings.push(
-      `The pack ${manifest.name} does not know ${unknown.map((word) => `“${word}”`).join(', ')}.`,
+      `The model ${manifest.name} does not know ${unknown
+        .slice(0, mostNamed)
+        .map((word) => `“${word}”`)
+        .join(', ')}${unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : ''}.`,
     );
   if (facts.info.modality === 'sar' && !manifest.encoders.sar)
-    warnings.push(`This is a radar scene, and the pack ${manifest.name} has only learnt optical ones.`);
+    warnings.push(`This is a radar scene, and the model ${manifest.name} has only learnt optical ones.`);
   if (request.classes.length === 1 && request.background === null && request.threshold === 0)
     warnings.push('With one class and no threshold, everything becomes that class.');
   return {

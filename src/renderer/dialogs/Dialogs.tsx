@@ -79,6 +79,8 @@ function ProblemDialog() {
   const text = useText();
   const problem = dialogs.use((value) => value.problem)!;
   const close = () => dialogs.set({ problem: null });
+  // A way out may open only when the project has been told of what went wrong.
+  host.use((value) => value.project);
   const way = waysOut.find(([code]) => problem.code.startsWith(code));
   const command = way && commandOf(way[1]);
   const { job } = problem;

@@ -60,11 +60,15 @@ export function StatusBar() {
           className="scale"
           aria-label={text('status.scale')}
           key={scale === null ? '' : Math.round(scale)}
-          defaultValue={scale === null ? '' : Math.round(scale).toLocaleString('en')}
+          defaultValue={scaleText(scale)}
           onKeyDown={(event) => {
             if (event.key !== 'Enter') return;
-            const wanted = Number(event.currentTarget.value.replace(/[^\d.]/g, ''));
+            const wanted = denominatorOf(event.currentTarget.value);
             if (wanted > 0) mapActions.setScale(wanted);
+          }}
+          onBlur={(event) => {
+            // What was typed and not taken is not where the map is.
+            event.currentTarget.value = scaleText(scale);
           }}
         />
       </label>
@@ -113,6 +117,14 @@ export function StatusBar() {
       )}
     </div>
   );
+}
+
+const scaleText = (scale: number | null) => (scale === null ? '' : Math.round(scale).toLocaleString('en'));
+
+/** Of `2500`, `1:2,500` or `2.500`; NaN of anything else. */
+function denominatorOf(typed: string): number {
+  const plain = typed.trim().replace(/^1\s*[:/]/, '');
+  return Number(plain.replace(/[\s,.'’](?=\d{3}(?!\d))/g, ''));
 }
 
 function useViewSystem(crs: string | null): MapSystem | null {

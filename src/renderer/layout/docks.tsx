@@ -130,6 +130,7 @@ function arrange(docks: DockviewApi): void {
   docks.getPanel('styling')!.api.setActive();
   layers.api.setSize({ width: 270 });
   prompts.api.setSize({ width: 330 });
-  run.api.setSize({ height: 430 });
+  // Classes come before their run: a low window leaves both their share.
+  run.api.setSize({ height: Math.min(430, 0.55 * docks.height) });
   jobs.api.setSize({ height: 190 });
 }

@@ -133,8 +133,8 @@ export class MapTools {
         rows.push(
           [layer.name, `${polygon.className} (${polygon.fid})`],
           [textNow('column.confidence'), `${Math.round(polygon.confidence * 100)} %`],
-          [textNow('column.area'), areaText(polygon.area)],
-          [textNow('column.perimeter'), lengthText(polygon.perimeter)],
+          [textNow('column.area'), areaText(polygon.area, layer.crs)],
+          [textNow('column.perimeter'), lengthText(polygon.perimeter, layer.crs)],
         );
       } else if (node.kind === 'scene') {
         const scene = project.scenes.find(({ id }) => String(id) === key);
@@ -282,10 +282,11 @@ export class MapTools {
     const line = ring.flatMap((point) => inSystem(point as [number, number], this.#system(), to));
     const measured = await attempt(ask.systems.measure({ crs: project.system.crs, line, closed }));
     if (!measured) return;
+    const { crs } = project.system;
     const rows: [string, string][] = [
-      [textNow(closed ? 'column.perimeter' : 'measure.length'), lengthText(measured.length)],
+      [textNow(closed ? 'column.perimeter' : 'measure.length'), lengthText(measured.length, crs)],
     ];
-    if (measured.area !== null) rows.unshift([textNow('column.area'), areaText(measured.area)]);
+    if (measured.area !== null) rows.unshift([textNow('column.area'), areaText(measured.area, crs)]);
     this.#tell(ring.at(-1)!, rows);
   }
 
@@ -365,11 +366,13 @@ function filterOf(node: Leaf) {
   return node.filter ?? { confidence: 0, area: 0 };
 }
 
-export function areaText(area: number): string {
+function areaText(area: number, crs: string): string {
+  if (crs === 'PIXELS') return `${area.toFixed(1)} px²`;
   return area >= 1e6 ? `${(area / 1e6).toFixed(3)} km²` : `${area.toFixed(1)} m²`;
 }
 
-function lengthText(length: number): string {
+function lengthText(length: number, crs: string): string {
+  if (crs === 'PIXELS') return `${length.toFixed(1)} px`;
   return length >= 1e4 ? `${(length / 1000).toFixed(2)} km` : `${length.toFixed(1)} m`;
 }
 

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { nextColour } from '../../main/rpc/colours.ts';
 import type { Pack } from '../../main/rpc/packs.ts';
 import type { Preset, Prompt } from '../../main/rpc/prompts.ts';
@@ -40,6 +40,14 @@ export function PromptsPanel() {
     (typed: string) => ask.prompts.suggest({ text: typed, pack: packName }),
     [packName],
   );
+
+  // The field that classes are typed into stays in sight while their rows push it down.
+  const newRow = useRef<HTMLLIElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when rows have come or gone
+  useEffect(() => {
+    const row = newRow.current;
+    if (row?.contains(document.activeElement)) row.scrollIntoView({ block: 'nearest' });
+  }, [prompts.length]);
 
   const save = (next: Prompt[], label: string) => void savePrompts(next, label);
   const change = (index: number, part: Partial<Prompt>) =>
@@ -141,7 +149,7 @@ export function PromptsPanel() {
             </button>
           </li>
         ))}
-        <li className="class-row new">
+        <li className="class-row new" ref={newRow}>
           <span
             className="swatch"
             style={{

@@ -90,9 +90,11 @@ function ClassColours({ layer }: { layer: ProjectLayer }) {
             aria-label={text('styling.className', { name })}
             key={name}
             defaultValue={name}
+            onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
             onBlur={(event) => {
               const next = event.target.value.trim();
               if (next !== '' && next !== name) change(id, { name: next });
+              else event.target.value = name;
             }}
           />
         </li>
@@ -113,6 +115,7 @@ function Filters({
   save(part: Partial<Leaf>, label: string): Promise<boolean>;
 }) {
   const text = useText();
+  const unit = layer.crs === 'PIXELS' ? 'px' : 'm';
   const [columns, setColumns] = useState<Columns | null>(null);
   const filter = node.filter ?? { confidence: 0, area: 0 };
   const [shown, setShown] = useState(filter);
@@ -184,7 +187,7 @@ function Filters({
         minimum={0}
         maximum={1}
         step={0.005}
-        format={(value) => `≥ ${Math.round(toArea(value)).toLocaleString()} m²`}
+        format={(value) => `≥ ${Math.round(toArea(value)).toLocaleString()} ${unit}²`}
         onMove={(position) => move({ area: toArea(position) })}
         onRest={(position) => void keep({ area: toArea(position) })}
       />

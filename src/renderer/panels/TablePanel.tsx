@@ -43,6 +43,15 @@ export function TablePanel() {
     };
   }, [layer]);
 
+  // Classes and rows of one layer are none of another's.
+  const table = layer?.table;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when another layer is shown
+  useEffect(() => {
+    setClassId(null);
+    anchor.current = null;
+    last.current = null;
+  }, [table]);
+
   const chosen = selection.layer === layer?.table ? selection.fids : nothing;
   // Selecting alone does not order the rows again.
   const only = selectedOnly ? chosen : null;
@@ -178,7 +187,7 @@ export function TablePanel() {
             value={area}
             onChange={(event) => setArea(Number(event.target.value))}
           />
-          m²
+          {metre}²
         </label>
         <label>
           <input

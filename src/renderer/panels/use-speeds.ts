@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Provider } from '../../main/rpc/runs.ts';
 import { attempt } from '../connection/attempt.ts';
 import { ask } from '../connection/client.ts';
+import { host } from '../state/project.ts';
 
 /** Milliseconds that nothing else begins before the device is measured unasked. */
 const quiet = 1500;
@@ -19,7 +20,10 @@ export function useSpeeds(pack: string, provider: string, idle: boolean) {
   const shown = useRef(pack);
   shown.current = pack;
 
+  // The panel may stand before the window has reached the host.
+  const connected = host.use(({ connection }) => connection === 'open');
   useEffect(() => {
+    if (!connected) return;
     let current = true;
     void ask.runs.providers({ pack }).then(
       (found) => current && setProviders(found),
@@ -28,7 +32,7 @@ export function useSpeeds(pack: string, provider: string, idle: boolean) {
     return () => {
       current = false;
     };
-  }, [pack]);
+  }, [pack, connected]);
 
   const measure = async (signal?: AbortSignal) => {
     if (measures.current) return;
