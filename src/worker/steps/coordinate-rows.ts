@@ -1,13 +1,8 @@
-import {
-  blockHeight,
-  blockWidth,
-  type CoordinateHeader,
-  type CoordinateReader,
-} from '../features/coordinate-store.ts';
+import { blockHeight, blockWidth, type CoordinateHeader } from '../features/coordinate-store.ts';
 import type { FeatureReader } from '../features/feature-store.ts';
 import { throwIfCancelled } from '../report/problem.ts';
 import { selectWindows, type WindowPlan } from '../tile/plan.ts';
-import { blockComparer, type CompareBlock } from './compare-block.ts';
+import type { CompareBlock } from './compare-block.ts';
 import { GlobalScores, globalScoresOf } from './global-scores.ts';
 import type { RowSource, WorkingPart } from './row-source.ts';
 
@@ -23,25 +18,31 @@ export class CoordinateRows implements Pick<RowSource, 'words' | 'read'> {
   readonly #plan: WindowPlan;
   readonly #embeddings: Float32Array;
   readonly #lambda: number;
+  /** Of the class tokens, by window. */
+  readonly #scores = new Map<number, Float32Array>();
+  /** Of blocks that are used up. */
+  readonly #rooms: Float32Array[] = [];
 
   /**
    * @param coordinates those of the features
+   * @param compare a block of them with the words
    * @param embeddings normalised word embeddings `[words, embedding]`
    */
   constructor(
     features: FeatureReader,
-    coordinates: CoordinateReader,
+    coordinates: CoordinateHeader,
+    compare: CompareBlock,
     plan: WindowPlan,
     embeddings: Float32Array,
     lambda: number,
   ) {
     this.#features = features;
-    this.#coordinates = coordinates.header;
-    this.#compare = blockComparer(coordinates, embeddings);
+    this.#coordinates = coordinates;
+    this.#compare = compare;
     this.#plan = plan;
     this.#embeddings = embeddings;
     this.#lambda = lambda;
-    this.words = embeddings.length / coordinates.header.size;
+    this.words = embeddings.length / coordinates.size;
   }
 
   /** Bytes that one of so many words holds: of a working column, and of what it reads ahead. */
@@ -64,17 +65,15 @@ export class CoordinateRows implements Pick<RowSource, 'words' | 'read'> {
     for (let row = Math.floor(first / blockHeight); row <= lastRow; row++)
       for (let block = firstBlock; block <= lastBlock; block++) wanted.push({ column: block, row });
     const queue: Promise<Float32Array>[] = [];
-    const rooms: Float32Array[] = [];
     let next = 0;
     const fill = () => {
       for (; queue.length < ahead + (lastBlock - firstBlock) && next < wanted.length; next++) {
         const { column, row } = wanted[next]!;
-        const block = this.#compare(column, row, rooms.pop() ?? new Float32Array(0));
+        const block = this.#compare(column, row, this.#rooms.pop() ?? new Float32Array(0));
         block.catch(() => {});
         queue.push(block);
       }
     };
-    const scores = new Map<number, Float32Array>();
     const global =
       this.#lambda === 0
         ? null
@@ -84,14 +83,14 @@ export class CoordinateRows implements Pick<RowSource, 'words' | 'read'> {
             width,
             this.words,
             (windowColumn, windowRow) =>
-              scores.get(windowRow * this.#plan.columns.count + windowColumn) ?? null,
+              this.#scores.get(windowRow * this.#plan.columns.count + windowColumn) ?? null,
           );
     try {
       for (let blockRow = Math.floor(first / blockHeight); blockRow <= lastRow; blockRow++) {
         throwIfCancelled(signal);
         const top = Math.max(first, blockRow * blockHeight);
         const bottom = Math.min(end, (blockRow + 1) * blockHeight);
-        if (global) await this.#loadScores(scores, { column, width, row: top, height: bottom - top });
+        if (global) await this.#loadScores({ column, width, row: top, height: bottom - top });
         const blocks: Float32Array[] = [];
         for (let block = firstBlock; block <= lastBlock; block++) {
           fill();
@@ -103,7 +102,7 @@ export class CoordinateRows implements Pick<RowSource, 'words' | 'read'> {
           global?.add(row, means);
           yield row;
         }
-        rooms.push(...blocks);
+        this.#rooms.push(...blocks);
       }
     } finally {
       await Promise.allSettled(queue);
@@ -143,21 +142,18 @@ export class CoordinateRows implements Pick<RowSource, 'words' | 'read'> {
   }
 
   /** Scores of the class tokens of the windows that touch a part; those of windows above it go. */
-  async #loadScores(
-    scores: Map<number, Float32Array>,
-    part: { column: number; width: number; row: number; height: number },
-  ): Promise<void> {
+  async #loadScores(part: { column: number; width: number; row: number; height: number }): Promise<void> {
     const { firstColumn, endColumn, firstRow, endRow } = selectWindows(this.#plan, part);
     const { count } = this.#plan.columns;
-    for (const number of scores.keys()) if (number < firstRow * count) scores.delete(number);
+    for (const number of this.#scores.keys()) if (number < firstRow * count) this.#scores.delete(number);
     for (let row = firstRow; row < endRow; row++) {
       for (let column = firstColumn; column < endColumn; column++) {
         const number = row * count + column;
-        if (scores.has(number)) continue;
+        if (this.#scores.has(number)) continue;
         const record = await this.#features.record(number);
         if (record === null) continue;
         const cls = this.#features.codec.classToken(record, this.#features.folder);
-        scores.set(number, globalScoresOf(cls, this.#embeddings, this.#lambda));
+        this.#scores.set(number, globalScoresOf(cls, this.#embeddings, this.#lambda));
       }
     }
   }

@@ -3,9 +3,10 @@ import { RowDecider } from '../classmap/decide.ts';
 import { CoordinateReader } from '../features/coordinate-store.ts';
 import { FeatureReader } from '../features/feature-store.ts';
 import { damagedStore } from '../features/record-log.ts';
+import { blockComparer } from './compare-block.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
 import { CoordinateRows } from './coordinate-rows.ts';
-import { type BandQuestion, bandArrays } from './decided-source.ts';
+import { type BandQuestion, type BandSettings, bandArrays } from './decided-source.ts';
 import { outputRows } from './output-rows.ts';
 import { serveWindows } from './remote-lane.ts';
 
@@ -40,8 +41,15 @@ export async function decideBands({
     const coordinates = await CoordinateReader.open(folder, coordinateLabeller(upsample));
     if (coordinates === null) throw damagedStore(folder);
     opened.push(coordinates);
-    const answer = async ({ part, plan, scale, rule, lambda }: BandQuestion): Promise<Uint8Array> => {
-      const rows = new CoordinateRows(features, coordinates, plan, embeddings, lambda);
+    const compare = blockComparer(coordinates, embeddings);
+    let settings: BandSettings;
+    let rows: CoordinateRows;
+    const answer = async ({ part, settings: told }: BandQuestion): Promise<Uint8Array> => {
+      if (told) {
+        settings = told;
+        rows = new CoordinateRows(features, coordinates.header, compare, told.plan, embeddings, told.lambda);
+      }
+      const { plan, scale, rule } = settings;
       const decider = new RowDecider(rule, part.width);
       const { bytes, classes, confidence } = bandArrays(part.width * part.height, rule);
       const map = { width: plan.columns.size, height: plan.rows.size, scale };

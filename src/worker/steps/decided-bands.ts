@@ -1,7 +1,7 @@
 import { blockHeight } from '../features/coordinate-store.ts';
 import type { Window } from '../raster/grid.ts';
 import { CoordinateRows } from './coordinate-rows.ts';
-import { type BandQuestion, bandArrays, type DecidedRows, type DecidedSource } from './decided-source.ts';
+import { type BandSettings, bandArrays, type DecidedRows, type DecidedSource } from './decided-source.ts';
 import type { RemoteLane } from './remote-lane.ts';
 
 /** Bands that a lane is asked for before it has answered the first. */
@@ -13,12 +13,13 @@ export class DecidedBands implements DecidedSource {
   readonly rowsHeld: number;
   readonly bytesAhead: number;
   readonly #lanes: readonly RemoteLane<Uint8Array<ArrayBuffer>>[];
-  readonly #question: Omit<BandQuestion, 'part'>;
+  readonly #settings: BandSettings;
+  readonly #told = new Set<RemoteLane<Uint8Array<ArrayBuffer>>>();
 
-  constructor(lanes: readonly RemoteLane<Uint8Array<ArrayBuffer>>[], question: Omit<BandQuestion, 'part'>) {
+  constructor(lanes: readonly RemoteLane<Uint8Array<ArrayBuffer>>[], settings: BandSettings) {
     this.#lanes = lanes;
-    this.#question = question;
-    this.words = question.rule.wordClasses.length;
+    this.#settings = settings;
+    this.words = settings.rule.wordClasses.length;
     // Answers are small beside what lanes hold.
     const held = CoordinateRows.bytesHeld(this.words);
     this.rowsHeld = Math.ceil((lanes.length * held.perColumn) / (4 * this.words));
@@ -30,7 +31,7 @@ export class DecidedBands implements DecidedSource {
     signal: AbortSignal | undefined,
     onShare: (share: number) => void,
   ): AsyncGenerator<DecidedRows> {
-    const { scale, rule } = this.#question;
+    const { scale, rule } = this.#settings;
     // Where rows are interpolated, bands share working rows with their neighbours: fewer of them.
     const height = scale === 1 ? blockHeight : 4 * blockHeight;
     const end = part.row + part.height;
@@ -41,9 +42,9 @@ export class DecidedBands implements DecidedSource {
       while (queue.length < asked * this.#lanes.length && next < end) {
         // Bands end where rows of blocks do.
         const until = Math.min(end, next - (next % height) + height);
-        const band = { ...this.#question, part: { ...part, row: next, height: until - next } };
-        const answer = this.#lanes[lane++ % this.#lanes.length]!.ask(
-          { pixels: new Float32Array(0), height: 0, width: 0, band },
+        const answer = this.#ask(
+          lane++ % this.#lanes.length,
+          { ...part, row: next, height: until - next },
           signal,
         );
         answer.catch(() => {});
@@ -66,5 +67,12 @@ export class DecidedBands implements DecidedSource {
     } finally {
       await Promise.allSettled(queue.map(({ answer }) => answer));
     }
+  }
+
+  #ask(number: number, part: Window, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
+    const lane = this.#lanes[number]!;
+    const band = this.#told.has(lane) ? { part } : { part, settings: this.#settings };
+    this.#told.add(lane);
+    return lane.ask({ pixels: new Float32Array(0), height: 0, width: 0, band }, signal);
   }
 }

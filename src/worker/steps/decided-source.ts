@@ -20,14 +20,19 @@ export interface DecidedSource extends Pick<RowSource, 'words' | 'rowsHeld' | 'b
   ): AsyncIterable<DecidedRows>;
 }
 
-/** Rows of scene pixels that a lane shall decide from what is stored. */
-export interface BandQuestion {
-  part: Window;
+/** How a lane decides what is stored. */
+export interface BandSettings {
   plan: WindowPlan;
   /** Scene pixels per working pixel. */
   scale: number;
   rule: DecisionRule;
   lambda: number;
+}
+
+/** Scene pixels that a lane shall decide; the first question brings the settings. */
+export interface BandQuestion {
+  part: Window;
+  settings?: BandSettings;
 }
 
 /**
