@@ -181,6 +181,36 @@ describe.skipIf(missing)('what hands are used to', () => {
   );
 
   it(
+    'chooses no polygon that the legend switches off',
+    async () => {
+      const { page } = window;
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).click();
+      await page.keyboard.press('F6');
+      await page.keyboard.press('Control+Shift+E');
+      const { x, y, width, height } = (await page.getByRole('region', { name: 'Map 1' }).boundingBox())!;
+      const chooseAll = async () => {
+        await page.mouse.move(x + width * 0.05, y + height * 0.05);
+        await page.mouse.down();
+        await page.mouse.move(x + width * 0.95, y + height * 0.95, { steps: 5 });
+        await page.mouse.up();
+      };
+      await chooseAll();
+      await page.getByText('96 of 96, 96 selected').waitFor();
+      await page.keyboard.press('Control+Shift+A');
+      await page.getByText('96 of 96, 0 selected').waitFor();
+      const shown = page.getByRole('checkbox', { name: 'Show building' });
+      await shown.click();
+      await expect.poll(() => shown.isChecked()).toBe(false);
+      await chooseAll();
+      await page.getByText('96 of 96, 64 selected').waitFor();
+      await shown.click();
+      await page.keyboard.press('Control+Shift+A');
+      await page.keyboard.press('Escape');
+    },
+    long,
+  );
+
+  it(
     'renames a class of a layer with Enter',
     async () => {
       const { page } = window;

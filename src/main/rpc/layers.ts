@@ -30,6 +30,15 @@ export type Polygon = z.output<typeof polygon>;
 /** Live filter of a layer: polygons below either are hidden, never removed. */
 export const layerFilter = z.object({ confidence: z.number().min(0).max(1), area: z.number().min(0) });
 
+/** Polygons as the map shows them: `hidden` are classes that are switched off in the legend. */
+const shownInBox = z.object({
+  layer: table,
+  crs: crsName,
+  box,
+  filter: layerFilter,
+  hidden: z.array(z.int()).optional(),
+});
+
 const exportRequest = z.object({
   layer: table,
   /** Base name; each format adds its ending. */
@@ -48,15 +57,9 @@ export type ExportRequest = z.output<typeof exportRequest>;
 
 export const layers = {
   /** Polygons at a point, topmost first, or in a box. `rings` in `crs`. */
-  at: call
-    .input(
-      z.object({ layer: table, crs: crsName, box, filter: layerFilter, limit: z.int().min(1).max(1000) }),
-    )
-    .output(z.array(polygon)),
+  at: call.input(shownInBox.extend({ limit: z.int().min(1).max(1000) })).output(z.array(polygon)),
   /** Polygons that touch the box, by number. */
-  touching: call
-    .input(z.object({ layer: table, crs: crsName, box, filter: layerFilter }))
-    .output(z.array(fid)),
+  touching: call.input(shownInBox).output(z.array(fid)),
   polygon: call.input(z.object({ layer: table, fid, crs: crsName })).output(polygon),
   /** Of the polygons together, in `crs`; null for none. */
   extent: call.input(z.object({ layer: table, fids, crs: crsName })).output(box.nullable()),

@@ -127,7 +127,7 @@ export class MapTools {
       if (node.kind === 'layer') {
         const layer = project.layers.find(({ table }) => table === key);
         const found =
-          layer && (await attempt(ask.layers.at({ layer: key, crs, box, filter: filterOf(node), limit: 1 })));
+          layer && (await attempt(ask.layers.at({ layer: key, crs, box, ...shownOf(node), limit: 1 })));
         const polygon = found?.[0];
         if (!layer || !polygon) continue;
         rows.push(
@@ -222,7 +222,7 @@ export class MapTools {
     const adding = (event?.originalEvent as PointerEvent | undefined)?.shiftKey ?? false;
     const asked = this.#asked(box);
     const found = await attempt(
-      ask.layers.touching({ layer: edited.table, ...asked, filter: filterOf(edited.node) }),
+      ask.layers.touching({ layer: edited.table, ...asked, ...shownOf(edited.node) }),
     );
     if (!found) return;
     const { selection } = session.get();
@@ -311,7 +311,7 @@ export class MapTools {
       const [x, y] = shape.getCoordinateAt(0.5) as [number, number];
       const asked = this.#asked([x, y, x, y]);
       const found = await attempt(
-        ask.layers.at({ layer: edited.table, ...asked, filter: filterOf(edited.node), limit: 1 }),
+        ask.layers.at({ layer: edited.table, ...asked, ...shownOf(edited.node), limit: 1 }),
       );
       fid = found?.[0]?.fid ?? null;
     }
@@ -362,8 +362,9 @@ function draws(event: MapBrowserEvent): boolean {
   return noModifierKeys(event) && mouseActionButton(event) && !pansAlways(event);
 }
 
-function filterOf(node: Leaf) {
-  return node.filter ?? { confidence: 0, area: 0 };
+/** What is not drawn is neither told nor chosen. */
+function shownOf({ filter, hidden }: Leaf) {
+  return { filter: filter ?? { confidence: 0, area: 0 }, hidden: hidden ?? [] };
 }
 
 function areaText(area: number, crs: string): string {

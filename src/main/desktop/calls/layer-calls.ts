@@ -35,6 +35,7 @@ export function layerCalls(desktop: Desktop) {
     crs: string,
     box: Box,
     bounds: LayerBounds,
+    hidden: readonly number[],
     signal: AbortSignal | undefined,
   ): AsyncGenerator<LayerPolygon> {
     const { polygons } = desktop.store;
@@ -48,6 +49,7 @@ export function layerCalls(desktop: Desktop) {
         await nextTurn();
         throwIfCancelled(signal);
       }
+      if (hidden.includes(polygon.classId)) continue;
       const rings = polygon.rings.map((ring) => projectLine(ring, toScreen));
       if (touchesBox(rings, box)) yield { ...polygon, rings };
     }
@@ -55,9 +57,9 @@ export function layerCalls(desktop: Desktop) {
 
   return {
     at: calls.layers.at.handler(async ({ input, signal }) => {
-      const { layer, crs, box, filter, limit } = input;
+      const { layer, crs, box, filter, hidden = [], limit } = input;
       const found: LayerPolygon[] = [];
-      for await (const polygon of within(layer, crs, box, filter, signal)) {
+      for await (const polygon of within(layer, crs, box, filter, hidden, signal)) {
         found.push(polygon);
         if (found.length >= limit) break;
       }
@@ -65,9 +67,9 @@ export function layerCalls(desktop: Desktop) {
       return found.sort((a, b) => a.area - b.area).map(plain);
     }),
     touching: calls.layers.touching.handler(async ({ input, signal }) => {
-      const { layer, crs, box, filter } = input;
+      const { layer, crs, box, filter, hidden = [] } = input;
       const fids: number[] = [];
-      for await (const { fid } of within(layer, crs, box, filter, signal)) fids.push(fid);
+      for await (const { fid } of within(layer, crs, box, filter, hidden, signal)) fids.push(fid);
       return fids;
     }),
     polygon: calls.layers.polygon.handler(({ input }) => {
