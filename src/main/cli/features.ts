@@ -25,8 +25,8 @@ export function featuresCommand(door: Console): Command {
         .description('Remove stored features; the scene stays.')
         .argument('<features>', 'folder that landscribe encode made')
         .action(async (folder: string) => {
-          const { removeFeatures } = await import('../run/features.ts');
-          await removeFeatures(folder);
+          const { removeStored } = await import('../run/features.ts');
+          await removeStored(folder);
           door.print(`removed ${folder}`);
         }),
     );

@@ -1,12 +1,15 @@
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { describeFeatures, type FeatureHeader, removeFeatures } from '../../worker/features/feature-store.ts';
 import type { AttentionName } from '../../worker/net/attention.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
 import { Problem } from '../../worker/report/problem.ts';
+import { asProblem } from '../../worker/report/problem-record.ts';
 import type { EncodeReply } from '../../worker/steps/encode-scene.ts';
 import type { LaneWork } from '../../worker/steps/lane.ts';
 import { packFactsOf } from '../../worker/steps/pack-facts.ts';
+import { claim, claimantOf } from '../engine/claim.ts';
 import { EngineThread } from '../engine/engine-thread.ts';
 import { Lanes, type LanesRequest } from '../engine/lanes.ts';
 import { packFolder } from '../packs/home.ts';
@@ -81,8 +84,10 @@ export async function runEncode(
   );
   const { manifest } = pack;
   const folder = path.resolve(out);
+  const unlock = await lockStore(folder);
   const thread = new EngineThread('encode');
   try {
+    await checkPrecision(folder, precision);
     const preparation = await thread.run('planRadarPreparation', request, { signal });
     const scoring = scoringOf(request, pack, preparation.modality);
     for (const text of preparationNotes(preparation, scoring, pack)) onNote?.(text);
@@ -163,7 +168,53 @@ export async function runEncode(
     };
   } finally {
     await thread.close();
+    await unlock();
   }
+}
+
+const lockOf = (folder: string) => path.join(folder, 'in-use');
+
+function storeInUse(folder: string, process: number): Problem {
+  return new Problem(
+    'features/in-use',
+    `${folder}: process ${process} is encoding into this folder now.`,
+    `Wait for it, choose another folder, or delete ${lockOf(folder)} if there is no such process.`,
+  );
+}
+
+/** Makes the folder and keeps other programs from writing there; returns what gives it free, and removes it where it is empty. */
+async function lockStore(folder: string): Promise<() => Promise<void>> {
+  let other: number | null;
+  try {
+    await mkdir(folder, { recursive: true });
+    other = await claim(lockOf(folder));
+  } catch (error) {
+    throw asProblem(error, folder);
+  }
+  if (other !== null) throw storeInUse(folder, other);
+  return async () => {
+    await rm(lockOf(folder), { force: true }).catch(() => {});
+    await rmdir(folder).catch(() => {});
+  };
+}
+
+/** What is stored in one precision is not gone on with in the other. Throws `features/other`. */
+async function checkPrecision(folder: string, asked: EncodeInput['precision']): Promise<void> {
+  const stored = (await describeFeatures(folder))?.header.precision.kind;
+  if (stored === undefined || stored === asked) return;
+  throw new Problem(
+    'features/other',
+    `${folder} holds features of the ${stored} precision.`,
+    `Give --precision ${stored}, remove them, or choose another folder.`,
+  );
+}
+
+/** Removes stored features, unless another program is making them. Throws `Problem`. */
+export async function removeStored(folder: string): Promise<void> {
+  const other = await claimantOf(lockOf(folder));
+  if (other !== null && other !== process.pid) throw storeInUse(folder, other);
+  if ((await describeFeatures(folder)) !== null) await rm(lockOf(folder), { force: true }).catch(() => {});
+  await removeFeatures(folder);
 }
 
 /** Bytes a working pixel that a compact store keeps within, and those of them that windows may take beside coordinates. */

@@ -1,9 +1,9 @@
-import { link, lstat, mkdir, readFile, rm, rmdir, stat, statfs, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import { asProblem } from '../../worker/report/problem-record.ts';
 import { filesOfScene } from '../../worker/scene/band-stack.ts';
-import { isAlive } from '../engine/is-alive.ts';
+import { claim } from '../engine/claim.ts';
 import { layerPath } from '../export/layer-writers.ts';
 import { type Format, formats } from './formats.ts';
 
@@ -141,47 +141,18 @@ const lockName = 'in-use';
 /** Marks the partial folder as this process's. Throws `output/in-use` while another run of the same output is alive. */
 export async function lockPartial(plan: OutputPlan): Promise<void> {
   const lock = path.join(plan.partial, lockName);
-  const own = `${lock}.${process.pid}`;
+  let other: number | null;
   try {
-    await writeFile(own, String(process.pid));
-    try {
-      // A link appears whole and once: of two runs that start together one gets it.
-      while (!(await linked(own, lock))) {
-        const other = Number(await readFile(lock, 'utf8').catch(() => ''));
-        if (other === process.pid) return;
-        if (other > 0 && isAlive(other)) {
-          throw new Problem(
-            'output/in-use',
-            `${plan.base}: process ${other} is writing this output now.`,
-            `Wait for it, change --out, or delete ${lock} if no such run exists.`,
-          );
-        }
-        await rm(lock, { force: true });
-      }
-    } finally {
-      await rm(own, { force: true });
-    }
+    other = await claim(lock);
   } catch (error) {
     throw asProblem(error);
   }
-}
-
-/** Whether `lock` has come into being as a second name of `file`; false where there is one. */
-async function linked(file: string, lock: string): Promise<boolean> {
-  try {
-    await link(file, lock);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    // Some file systems of sticks and shares have no links, and each says so in its own way.
-    return writeFile(lock, String(process.pid), { flag: 'wx' }).then(
-      () => true,
-      (failure: NodeJS.ErrnoException) => {
-        if (failure.code === 'EEXIST') return false;
-        throw failure;
-      },
+  if (other !== null)
+    throw new Problem(
+      'output/in-use',
+      `${plan.base}: process ${other} is writing this output now.`,
+      `Wait for it, change --out, or delete ${lock} if no such run exists.`,
     );
-  }
 }
 
 /** Gives the partial folder free; it goes where nothing in it can be resumed. Says whether it is gone. */

@@ -15,6 +15,7 @@ const systemHints: Record<string, readonly [code: string, what: string, hint: st
   EPERM: ['file/no-permission', 'not permitted', 'Choose a place that you may write to.'],
   EROFS: ['file/read-only', 'the file system is read-only', 'Choose a place that you may write to.'],
   ENOENT: ['file/missing', 'no such file or folder', 'Check the path.'],
+  EEXIST: ['file/exists', 'a file of this name is there', 'Choose another name.'],
   ENOTDIR: ['file/missing', 'a part of the path is not a folder', 'Check the path.'],
   EISDIR: ['file/is-a-folder', 'is a folder', 'Name a file.'],
   EMFILE: ['system/too-many-files', 'too many open files', 'Raise the limit of open files (ulimit -n).'],

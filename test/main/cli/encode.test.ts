@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineThread } from '../../../src/main/engine/engine-thread.ts';
-import { cliFile, runCli } from './run-cli.ts';
+import { type CliResult, cliFile, runCli } from './run-cli.ts';
 
 const long = 300_000;
 /** A mount of its own, without being root. */
@@ -60,6 +60,52 @@ describe('encoding a scene', () => {
       const again = await runCli([...encode(killed), '--json'], { cwd: base });
       expect(JSON.parse(again.stdout)).toMatchObject({ resumed: true });
       expect(files(killed)).toEqual(files(whole));
+    },
+    long,
+  );
+
+  it(
+    'has a folder to itself while it works, and goes on in the precision it began with',
+    async () => {
+      const store = path.join(base, 'shared');
+      const others: Promise<CliResult[]>[] = [];
+      const first = await runCli(encode(store), {
+        cwd: base,
+        onStart: (child) =>
+          child.stderr!.on('data', () => {
+            if (others.length > 0 || !existsSync(path.join(store, 'features.json'))) return;
+            child.kill('SIGSTOP');
+            others.push(
+              Promise.all([
+                runCli(encode(store), { cwd: base }),
+                runCli(['features', 'remove', store], { cwd: base }),
+              ]).finally(() => child.kill('SIGCONT')),
+            );
+          }),
+      });
+      expect(first.code, first.stderr).toBe(0);
+      expect(others).toHaveLength(1);
+      for (const { code, stderr } of await others[0]!) {
+        expect(code).toBe(1);
+        expect(stderr).toMatch(
+          /^landscribe: [^\n]*shared: process \d+ is encoding into this folder now[^\n]*\n$/,
+        );
+      }
+      const made = files(store);
+      expect(Object.keys(made)).not.toContain('in-use');
+
+      const exact = await runCli([...encode(store), '--precision', 'exact'], { cwd: base });
+      expect(exact.code).toBe(1);
+      expect(exact.stderr).toMatch(
+        /^landscribe: [^\n]*shared holds features of the compact precision\.[^\n]*\n$/,
+      );
+      expect(files(store)).toEqual(made);
+      expect((await runCli(['features', 'remove', store], { cwd: base })).code).toBe(0);
+      expect(existsSync(store)).toBe(false);
+
+      const onFile = await runCli(encode(scene), { cwd: base });
+      expect(onFile.stderr).toMatch(/^landscribe: [^\n]*: a file of this name is there[^\n]*\n$/);
+      expect(onFile.code).toBe(1);
     },
     long,
   );
