@@ -69,6 +69,20 @@ describe('prompting what was encoded', () => {
     }
   });
 
+  it('says in the result what was labelled: windows or coordinates that were stored, or neither', async () => {
+    const run = { classes: parseClasses('grass; lake'), overwrite: true, ...machine };
+    const told = async (out: string) =>
+      JSON.parse(await readFile(at(out), 'utf8')).provenance.settings.features as unknown;
+    await runPrompt(at('compact.features'), { out: at('told.geojson'), ...run });
+    expect(await told('told.geojson')).toBe('windows');
+    await runPrompt(at('placed.features'), { out: at('told.geojson'), ...run });
+    expect(await told('told.geojson')).toBe('coordinates');
+    await runPrompt(at('placed.features'), { out: at('told.geojson'), from: 'windows', ...run });
+    expect(await told('told.geojson')).toBe('windows');
+    await runSegment({ scene, pack: starterPack, out: at('told.geojson'), ...run });
+    expect(await told('told.geojson')).toBeUndefined();
+  });
+
   it('gives nearly all of them from coordinates alone, each about as sure, with any lambda', async () => {
     for (const settings of [{}, { lambda: 0 }, { lambda: -1 }]) {
       const classes = parseClasses('grass, meadow; lake; road');
