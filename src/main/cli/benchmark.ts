@@ -108,5 +108,5 @@ async function runCommand(door: Console, options: BenchmarkOptions): Promise<voi
     ),
   );
   door.print(json ? JSON.stringify(info) : text);
-  requireNoFailure(info);
+  requireNoFailure(info, { folder });
 }

@@ -59,8 +59,14 @@ export async function describeBenchmarks(): Promise<{ info: object[]; text: stri
   return { info: sets, text };
 }
 
-/** Throws where a run over several sets had failures, once its results are out. */
-export function requireNoFailure({ failed }: BenchmarkReply): void {
+/** Throws where a run over several sets had failures or found none of them, once its results are out. */
+export function requireNoFailure({ results, failed }: BenchmarkReply, { folder }: { folder: string }): void {
+  if (failed.length === 0 && results.length === 0)
+    throw new Problem(
+      'benchmark/nothing-found',
+      `None of the sets was found in ${folder}.`,
+      'Name the folder that holds the folders of the sets: landscribe benchmark --list says how they are called.',
+    );
   if (failed.length === 0) return;
   throw new Problem(
     'benchmark/failed',

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { exampleNamed } from '../../worker/classmap/class-words.ts';
 import { pairLabels } from '../../worker/evaluate/pairs.ts';
 import { checkKnownWords } from '../../worker/pack/known-words.ts';
 import { openPack, verifyPack } from '../../worker/pack/open-pack.ts';
@@ -53,6 +54,15 @@ export async function runEvaluate(
       'Give 1 for native, 2 for half.',
     );
   await checkReportFiles([request.csv, request.json, request.picture]);
+  const example = request.segment.classes
+    .flatMap(({ words }) => words)
+    .find((word) => exampleNamed(word) !== null);
+  if (example !== undefined)
+    throw new Problem(
+      'evaluate/example',
+      `The classes name the example ${example}, and a place in one picture is none in the others.`,
+      'Measure words alone.',
+    );
   const checked = checkSegmentRequest({ ...request.segment, scene: request.images, out: request.images });
   const settings = { ...checked, pack: await packFolder(checked.pack) };
   const pack = await openPack(settings.pack);

@@ -124,6 +124,16 @@ describe('the command line', () => {
     );
   });
 
+  it('fails where none of the benchmark’s sets is found', async () => {
+    const { code, stdout, stderr } = await runCli(
+      ['benchmark', '--all', '--pack', pack, '--data', 'missing', '--json'],
+      { cwd: folder },
+    );
+    expect(stderr).toMatch(/^landscribe: None of the sets was found in missing\.[^\n]*\n$/);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ results: [], failed: [] });
+  });
+
   it('says before any work that a result could not be written', async () => {
     writeFileSync(path.join(folder, 'classes.txt'), 'road\nwater\n');
     const evaluate = (...args: string[]) =>
@@ -155,6 +165,8 @@ describe('the command line', () => {
       await compare('--out', path.join('missing', 'file.tif')),
       /missing.file.tif: the folder .* does not/,
     );
+    writeFileSync(path.join(folder, 'classes.txt'), 'road\n@pool\n');
+    expectFailure(await evaluate(), /the example @pool, and a place in one picture is none in the others/);
     expectFailure(await compare('--out', '.', '--overwrite'), /is a folder/);
     expectFailure(await compare('--second-class', 'road'), /--second-class is given without --class/, 2);
     expectFailure(await segment([scene, '--pack', pack, '--classes-file', folder]), /out-.*: is a folder/);
