@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { writeProject } from './shapes-project.ts';
 import { cannotTest, cologne, suiteWindow } from './suite.ts';
-import { choose, chooseFile, mapsAtRest, placeOf, shareOfColour, typeClasses } from './window.ts';
+import { choose, chooseFile, mapsAtRest, openScene, placeOf, shareOfColour, typeClasses } from './window.ts';
 
 const missing = cannotTest('What hands are used to', cologne);
 
@@ -176,6 +176,26 @@ describe.skipIf(missing)('what hands are used to', () => {
       await shown('2,000');
       await page.keyboard.press('Control+Shift+F');
       await mapsAtRest(page);
+    },
+    long,
+  );
+
+  it(
+    'goes on working with a scene while its result is looked at',
+    async () => {
+      const { page } = window;
+      copyFileSync(path.join(window.folder, 'cologne.tif'), path.join(window.folder, 'other.tif'));
+      await openScene(window, 'other.tif');
+      const scene = page.getByRole('combobox', { name: 'Scene' }).locator('option:checked');
+      await expect.poll(() => scene.textContent()).toBe('other.tif');
+      await page.getByRole('treeitem', { name: 'cologne.tif' }).click();
+      await expect.poll(() => scene.textContent()).toBe('cologne.tif');
+      await page.getByRole('treeitem', { name: 'Shapes', exact: true }).click();
+      await page.getByRole('textbox', { name: 'Name of tree' }).waitFor();
+      expect(await scene.textContent()).toBe('cologne.tif');
+      await page.getByRole('treeitem', { name: 'other.tif' }).click();
+      await page.keyboard.press('Control+D');
+      await page.getByRole('treeitem', { name: 'other.tif' }).waitFor({ state: 'detached' });
     },
     long,
   );

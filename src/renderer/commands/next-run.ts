@@ -10,11 +10,21 @@ import { session } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
 import { ahead } from './ahead.ts';
 
-/** The scene that a run works on: the selected one, else the topmost. */
+/** The scene that was selected last: whoever looks at its result goes on working with it. */
+let lastScene: { path: string; node: string } | null = null;
+session.subscribe(() => {
+  const { node } = session.get();
+  const { project } = host.get();
+  if (project && node?.startsWith('scene:')) lastScene = { path: project.path, node };
+});
+
+/** The scene that a run works on: the selected one, else the one selected last, else the topmost. */
 export function runScene(): ProjectScene | null {
   const { project } = host.get();
-  const { node } = session.get();
-  return project?.scenes.find(({ id }) => `scene:${id}` === node) ?? project?.scenes.at(-1) ?? null;
+  if (!project) return null;
+  const named = (node: string | null) => project.scenes.find(({ id }) => `scene:${id}` === node);
+  const before = lastScene?.path === project.path ? lastScene.node : null;
+  return named(session.get().node) ?? named(before) ?? project.scenes.at(-1) ?? null;
 }
 
 /** Box of the run in the project's system; null: the whole scene. */

@@ -58,6 +58,8 @@ export function ExportDialog({ table }: { table: string }) {
   }, [simplify, table, project]);
 
   if (!layer || !project) return null;
+  const pixels = layer.crs === 'PIXELS';
+  const unit = pixels ? 'px' : 'm';
   const start = async () => {
     const request: Omit<ExportRequest, 'overwrite'> = {
       layer: table,
@@ -132,7 +134,9 @@ export function ExportDialog({ table }: { table: string }) {
         </label>
         <label>
           <span>{text('export.crs')}</span>
-          <output>{crs ?? text('export.ownCrs', { crs: layer.crs })}</output>
+          <output>
+            {crs ?? (pixels ? text('status.pixels') : text('export.ownCrs', { crs: layer.crs }))}
+          </output>
           <button
             type="button"
             onClick={() =>
@@ -167,6 +171,7 @@ export function ExportDialog({ table }: { table: string }) {
           {text('export.filter', {
             confidence: Math.round(filter.confidence * 100),
             area: Math.round(filter.area),
+            unit,
           })}
         </label>
         <label>
@@ -178,7 +183,7 @@ export function ExportDialog({ table }: { table: string }) {
             value={simplify}
             onChange={(event) => setSimplify(Math.max(0, Number(event.target.value)))}
           />
-          <span className="unit">m</span>
+          <span className="unit">{unit}</span>
         </label>
         {counts && (
           <p className="quiet indent" role="status">

@@ -128,9 +128,9 @@ function arrange(docks: DockviewApi): void {
   add('log', { referencePanel: 'jobs', direction: 'within' });
   jobs.api.setActive();
   docks.getPanel('styling')!.api.setActive();
-  layers.api.setSize({ width: 270 });
-  prompts.api.setSize({ width: 330 });
-  // Classes come before their run: a low window leaves both their share.
+  // The map keeps its share of a narrow window, the classes theirs of a low one.
+  layers.api.setSize({ width: Math.min(270, 0.27 * docks.width) });
+  prompts.api.setSize({ width: Math.min(330, 0.33 * docks.width) });
   run.api.setSize({ height: Math.min(430, 0.55 * docks.height) });
   jobs.api.setSize({ height: 190 });
 }

@@ -328,7 +328,7 @@ export const german: Record<keyof typeof english, string> = {
   'export.ownCrs': '{crs}, das eigene des Layers',
   'export.geojsonCrs': 'GeoJSON ist immer in Länge und Breite (WGS 84).',
   'export.selected': 'Nur gewählte Polygone ({count})',
-  'export.filter': 'Wie gefiltert: Sicherheit ≥ {confidence} %, Fläche ≥ {area} m²',
+  'export.filter': 'Wie gefiltert: Sicherheit ≥ {confidence} %, Fläche ≥ {area} {unit}²',
   'export.vertices': 'In dieser Ansicht werden aus {before} Ecken {after}.',
   'export.start': 'Exportieren',
   'export.queued': 'Export von {name} eingereiht',

@@ -323,7 +323,7 @@ export const english = {
   'export.ownCrs': '{crs}, the layer’s own',
   'export.geojsonCrs': 'GeoJSON is always in longitude and latitude (WGS 84).',
   'export.selected': 'Selected polygons only ({count})',
-  'export.filter': 'As filtered: confidence ≥ {confidence} %, area ≥ {area} m²',
+  'export.filter': 'As filtered: confidence ≥ {confidence} %, area ≥ {area} {unit}²',
   'export.vertices': 'In this view {before} corners become {after}.',
   'export.start': 'Export',
   'export.queued': 'Export of {name} queued',
