@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+import { access, type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Problem } from '../../worker/report/problem.ts';
 import type { StagedOutput } from './layer-writer.ts';
@@ -95,6 +95,25 @@ export async function checkTarget(target: string, options: OutputOptions): Promi
 /** A name beside `target`, hidden and unlike any other, for a file that is not yet complete. */
 export function temporaryName(target: string): string {
   return join(dirname(target), `.${basename(target).slice(0, 100)}.${randomBytes(6).toString('hex')}.part`);
+}
+
+/** Removes what programs that were killed have left of temporary files for `targets`; nobody may be writing them. */
+export async function removeLeftovers(targets: readonly string[]): Promise<void> {
+  const begins = new Map<string, string[]>();
+  for (const target of targets) {
+    const folder = dirname(target);
+    begins.set(folder, [...(begins.get(folder) ?? []), `.${basename(target).slice(0, 100)}.`]);
+  }
+  for (const [folder, starts] of begins) {
+    // SQLite puts files of its own beside the one it writes.
+    for (const name of await readdir(folder).catch(() => []))
+      if (
+        starts.some(
+          (start) => name.startsWith(start) && /^[0-9a-f]{12}\.part(-\w+)?$/.test(name.slice(start.length)),
+        )
+      )
+        await rm(join(folder, name), { force: true }).catch(() => {});
+  }
 }
 
 /**
@@ -221,7 +240,8 @@ export async function publishAll(files: readonly StagedOutput[], options: Output
     try {
       // A single file is replaced in one step; several need a way back.
       if (files.length > 1) {
-        const aside = temporaryName(target);
+        // Not a name of leftovers: until all are published it is somebody's only copy.
+        const aside = temporaryName(target).replace(/part$/, 'replaced');
         const existed = await rename(target, aside).then(
           () => true,
           (error: NodeJS.ErrnoException) => {

@@ -5,6 +5,7 @@ import { asProblem } from '../../worker/report/problem-record.ts';
 import { filesOfScene } from '../../worker/scene/band-stack.ts';
 import { claim } from '../engine/claim.ts';
 import { layerPath } from '../export/layer-writers.ts';
+import { removeLeftovers } from '../export/staged-file.ts';
 import { type Format, formats } from './formats.ts';
 
 const endings: Record<Format, readonly string[]> = {
@@ -138,7 +139,7 @@ export async function prepareOutputs(plan: OutputPlan, scenePath: string, overwr
 
 const lockName = 'in-use';
 
-/** Marks the partial folder as this process's. Throws `output/in-use` while another run of the same output is alive. */
+/** Marks the partial folder as this process's, and clears away what a killed one was writing. Throws `output/in-use` while another run of the same output is alive. */
 export async function lockPartial(plan: OutputPlan): Promise<void> {
   const lock = path.join(plan.partial, lockName);
   let other: number | null;
@@ -153,6 +154,7 @@ export async function lockPartial(plan: OutputPlan): Promise<void> {
       `${plan.base}: process ${other} is writing this output now.`,
       `Wait for it, change --out, or delete ${lock} if no such run exists.`,
     );
+  await removeLeftovers(plan.all);
 }
 
 /** Gives the partial folder free; it goes where nothing in it can be resumed. Says whether it is gone. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryName } from '../../../src/main/export/staged-file.ts';
 import { formatNamed } from '../../../src/main/run/formats.ts';
 import {
   lockPartial,
@@ -147,6 +148,22 @@ describe('before any work', () => {
     } finally {
       for (const { child } of runs) child.kill('SIGKILL');
     }
+  });
+
+  it('clears away what a killed run was writing, and nothing else', async () => {
+    const plan = planOutputs(path.join(folder, 'out'), ['gpkg', 'shp']);
+    await prepareOutputs(plan, scene(), false);
+    const left = [temporaryName(plan.files.gpkg!), temporaryName(plan.files.shp!)];
+    for (const file of [...left, `${left[0]}-journal`]) writeFileSync(file, '');
+    const others = [
+      '.out.gpkg.part',
+      '.out.gpkg.0123456789ab.party',
+      '.out.tif.0123456789ab.part',
+      '.more.out.gpkg.part',
+    ];
+    for (const name of others) writeFileSync(path.join(folder, name), '');
+    await lockPartial(plan);
+    expect(readdirSync(folder).sort()).toEqual([...others, 'out.landscribe-partial', 'scene.tif'].sort());
   });
 
   it('keeps what can be resumed', async () => {
