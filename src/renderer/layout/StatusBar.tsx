@@ -46,7 +46,7 @@ export function StatusBar() {
             .trim()
             .split(/[,;\s]+/)
             .map(Number);
-          if (Number.isFinite(x) && Number.isFinite(y)) mapActions.goTo(x!, y!);
+          if (Math.abs(x!) < farthest && Math.abs(y!) < farthest) mapActions.goTo(x!, y!);
           else {
             setWrong(true);
             return;
@@ -118,6 +118,9 @@ export function StatusBar() {
     </div>
   );
 }
+
+/** Units of any system beyond which nothing lies; the map would look for ever for what is there. */
+const farthest = 1e9;
 
 const scaleText = (scale: number | null) => (scale === null ? '' : Math.round(scale).toLocaleString('en'));
 
