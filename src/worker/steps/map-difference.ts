@@ -130,6 +130,13 @@ export async function mapDifference(
       await writer?.writeBlock(0, row, width, rows, values, signal);
       context.report({ phase: 'comparing', done: row + rows, total: height, unit: 'rows' });
     }
+    if (outside === width * height) {
+      throw new Problem(
+        'compare/apart',
+        `${request.second} covers no pixel of ${request.first}.`,
+        'Compare maps of the same place: landscribe info tells where each lies.',
+      );
+    }
     if (writer !== null && request.out !== null) {
       await writer.seal(
         describeClassMap({

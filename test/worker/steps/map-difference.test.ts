@@ -52,6 +52,7 @@ save('first.tif', blocks(300, 520), 500000, 5500000, 10, 32633)
 save('second.tif', blocks(400, 600), 499400, 5500210, 7, 32633)
 gdal.Warp(folder + '/turned.tif', folder + '/second.tif', dstSRS='EPSG:4326', resampleAlg='near')
 save('plain.tif', blocks(300, 520), 0, 0, 1, 0)
+save('apart.tif', blocks(100, 100), 600000, 5500000, 10, 32633)
 save('smaller.tif', blocks(100, 100), 0, 0, 1, 0)`,
       folder,
     );
@@ -136,6 +137,11 @@ print(json.dumps({'outside': int((b == 255).sum()), 'pairs': {f'{i}-{j}': int(((
       code: 'compare/no-place',
     });
     await expect(differ('first.tif', 'plain.tif', null)).rejects.toMatchObject({ code: 'compare/no-place' });
+    const out = file('nothing.tif');
+    await expect(differ('first.tif', 'apart.tif', null, out)).rejects.toMatchObject({
+      code: 'compare/apart',
+    });
+    expect([existsSync(out), existsSync(`${out}.part`)]).toEqual([false, false]);
     await expect(differ('first.tif', 'second.tif', 'glacier')).rejects.toMatchObject({
       code: 'compare/no-class',
     });
