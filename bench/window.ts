@@ -2,8 +2,8 @@
  * One 224 window of a full-size ViT-B/16 end to end (normalise, encode, upsample, alleviate bias, stitch, decide) with
  * ten words, against the encoder alone: same weights, same threads, turn about in one process. In the fast mode, where
  * every window adds a stride of 112² pixels, the work on one tile is shared among the windows whose strides fill it.
- * Weights are a formula, so nothing is downloaded; speed does not depend on their values. Wall-clock and processor
- * milliseconds, medians.
+ * Weights are a formula, so nothing is downloaded; a window's tokens span as many directions as there are of them, which is
+ * the most work that there can be. Wall-clock and processor milliseconds, medians.
  *
  *   node bench/window.ts [--threads 2] [--runs 9] [--json]
  */

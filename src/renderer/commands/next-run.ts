@@ -10,21 +10,26 @@ import { session } from '../state/session.ts';
 import { textNow } from '../texts/catalogue.ts';
 import { ahead } from './ahead.ts';
 
-/** The scene that was selected last: whoever looks at its result goes on working with it. */
-let lastScene: { path: string; node: string } | null = null;
+/**
+ * File of the scene that was selected last: whoever looks at its result goes on working with it, in a copy of the project
+ * as well.
+ */
+let lastScene: string | null = null;
 session.subscribe(() => {
-  const { node } = session.get();
-  const { project } = host.get();
-  if (project && node?.startsWith('scene:')) lastScene = { path: project.path, node };
+  lastScene = selectedScene()?.path ?? lastScene;
 });
+
+function selectedScene(): ProjectScene | undefined {
+  const { node } = session.get();
+  return host.get().project?.scenes.find(({ id }) => `scene:${id}` === node);
+}
 
 /** The scene that a run works on: the selected one, else the one selected last, else the topmost. */
 export function runScene(): ProjectScene | null {
   const { project } = host.get();
   if (!project) return null;
-  const named = (node: string | null) => project.scenes.find(({ id }) => `scene:${id}` === node);
-  const before = lastScene?.path === project.path ? lastScene.node : null;
-  return named(session.get().node) ?? named(before) ?? project.scenes.at(-1) ?? null;
+  const { scenes } = project;
+  return selectedScene() ?? scenes.find(({ path }) => path === lastScene) ?? scenes.at(-1) ?? null;
 }
 
 /** Box of the run in the project's system; null: the whole scene. */

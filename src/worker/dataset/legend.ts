@@ -12,6 +12,8 @@ export interface LegendEntry {
   weight?: number;
   /** A wide concept whose words name the label as a whole. */
   wide?: string;
+  /** The concept that it is taken for where its own is not asked for: paved yards for roads rather than for roofs. */
+  like?: string;
 }
 
 /** One reading of a legend: which label of a batch every stored value is, and which concepts each label may be. */
@@ -48,6 +50,7 @@ export function checkLegend(entries: readonly LegendEntry[], source: string): vo
       owner.set(place, entry.value);
     }
     if (entry.wide !== undefined) conceptPlace(entry.wide);
+    if (entry.like !== undefined) conceptPlace(entry.like);
   }
 }
 
@@ -84,6 +87,15 @@ export function drawReading(entries: readonly LegendEntry[], random: Random): Re
     const named = wide !== null && (members.length === 0 || random.chance(0.4));
     return { values: [...legendValues(entry)], members: new Set(named ? [wide] : members) };
   });
+  for (const [place, { like }] of entries.entries()) {
+    if (like === undefined || !random.chance(likeChance)) continue;
+    const kin = groups.find(({ members }) => members.has(conceptPlace(like)));
+    const own = groups[place]!;
+    if (!kin || kin === own) continue;
+    kin.values.push(...own.values);
+    own.values = [];
+  }
+  groups = groups.filter(({ values }) => values.length > 0);
   const open = entries.some(({ not }) => not !== undefined);
   for (const [place, { covers, name }] of concepts.entries()) {
     // Where one label is everything else, a wide concept may lie on both sides.
@@ -111,6 +123,8 @@ export function drawReading(entries: readonly LegendEntry[], random: Random): Re
   });
   return { labelOf, members: groups.map(({ members }) => [...members]) };
 }
+
+const likeChance = 0.4;
 
 function mergeChance(wide: string): number {
   return wide === 'built-up' ? 0.08 : 0.2;

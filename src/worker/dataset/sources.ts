@@ -67,9 +67,9 @@ export interface PictureSource {
 const syntheticLegend: readonly LegendEntry[] = [
   { value: [kind.house, kind.hall, kind.block], concepts: ['building'] },
   { value: [kind.asphalt, kind.track], concepts: ['road'], weight: 1.2 },
-  { value: kind.pavement, concepts: ['pavement'] },
+  { value: kind.pavement, concepts: ['pavement'], like: 'road' },
   { value: [kind.forest, kind.tree], concepts: ['tree'] },
-  { value: kind.hedge, concepts: ['shrub'] },
+  { value: kind.hedge, concepts: ['shrub'], like: 'tree' },
   { value: [kind.meadow, kind.lawn], concepts: ['grass'] },
   { value: [kind.greenCrop, kind.ripeCrop, kind.ploughed], concepts: ['cropland'] },
   { value: kind.soil, concepts: ['bare soil'] },

@@ -14,7 +14,7 @@ import { clipNormalisation } from '../pack/build-pack.ts';
 import type { ReportProgress } from '../report/progress.ts';
 import { type ClipBatchShape, type ClipGeometry, ClipTrainer, clipFeeds } from '../train/clip.ts';
 import { trainingLoop, warmCosine } from '../train/loop.ts';
-import { growLayers, regridPositions, startingClip } from '../train/starting-weights.ts';
+import { growLayers, mixedWeights, regridPositions, startingClip } from '../train/starting-weights.ts';
 import { trainWords } from '../train/words.ts';
 import type { NamedWeights } from '../weights/named-weights.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
@@ -70,6 +70,8 @@ const configuration = z.strictObject({
         /** Chance of shadows laid over an image. */
         shade: z.number().min(0).max(1).optional(),
         seed: z.int(),
+        /** Share of the weights that the phase began with in what it leaves (default 0). */
+        kept: z.number().min(0).max(1).optional(),
         /** What this phase changes about the sets, by their names: shares, and weights by label value. */
         sources: z
           .record(
@@ -234,7 +236,11 @@ export async function trainClip(
           },
         },
       );
-      await writeSafetensors(finished, trainer.stepper.weights(`${folder}: trained`, best));
+      const trained = trainer.stepper.weights(`${folder}: trained`, best);
+      await writeSafetensors(
+        finished,
+        phase.kept === undefined ? trained : await mixedWeights(trained, start, phase.kept),
+      );
     } finally {
       await trainer.stepper.release();
     }

@@ -14,6 +14,7 @@ const legend = z.array(
     not: z.array(z.string()).readonly().optional(),
     weight: z.number().positive().optional(),
     wide: z.string().optional(),
+    like: z.string().optional(),
   }),
 );
 const share = z.number().positive();

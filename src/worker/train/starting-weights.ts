@@ -176,3 +176,21 @@ export async function regridPositions(weights: NamedWeights, grid: number): Prom
   tensors.set(name, { shape: [1 + grid * grid, width], values: to });
   return weightsInMemory(weights.source, tensors);
 }
+
+/**
+ * `(1 - share) · trained + share · before`, tensor by tensor: half-way weights know what both know (Wortsman et al. 2022,
+ * "Robust fine-tuning of zero-shot models"). Throws `checkpoint/missing-tensor` where `before` lacks a tensor.
+ */
+export async function mixedWeights(
+  trained: NamedWeights,
+  before: NamedWeights,
+  share: number,
+): Promise<NamedWeights> {
+  const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+  for (const name of trained.names()) {
+    const [after, old] = [await trained.read(name), await before.read(name)];
+    const values = after.map((value, at) => (1 - share) * value + share * old[at]!);
+    tensors.set(name, { shape: trained.shape(name), values });
+  }
+  return weightsInMemory(trained.source, tensors);
+}

@@ -63,6 +63,35 @@ describe('readings of a legend', () => {
     expect([...seen].sort()).toEqual(['background', 'tree+shrub+grass+cropland', 'vegetation']);
   });
 
+  it('take a label for its like at times, and only where that is asked for by itself', () => {
+    const yard: LegendEntry = { value: 5, concepts: ['pavement'], like: 'road' };
+    const streets: LegendEntry[] = [
+      { value: 0, concepts: ['building'] },
+      { value: 2, concepts: ['road'] },
+      yard,
+      { value: 7, concepts: ['water'] },
+    ];
+    const told = { apart: 0, together: 0 };
+    for (let seed = 0; seed < 300; seed++) {
+      const { labelOf, members } = drawReading(streets, new Random(seed));
+      for (const value of [0, 2, 5, 7]) expect(members[labelOf[value]!]!.length).toBeGreaterThan(0);
+      const [meaning] = members[labelOf[5]!]!;
+      if (meaning === conceptPlace('road')) {
+        expect(labelOf[5]).toBe(labelOf[2]);
+        told.together++;
+      }
+      if (meaning === conceptPlace('pavement')) {
+        expect(labelOf[5]).not.toBe(labelOf[2]);
+        told.apart++;
+      }
+      const withoutRoad = drawReading([streets[0]!, yard, streets[3]!], new Random(seed));
+      expect(withoutRoad.members.flat()).not.toContain(conceptPlace('road'));
+    }
+    expect(told.apart).toBeGreaterThan(60);
+    expect(told.together).toBeGreaterThan(40);
+    expect(() => checkLegend([{ ...yard, like: 'no such thing' }], 'here')).toThrow('no such thing');
+  });
+
   it('refuse contradictions by name', () => {
     const bad = (legend: LegendEntry[], text: string) =>
       expect(() => checkLegend(legend, 'set'), text).toThrow(text);

@@ -3,7 +3,12 @@ import type { ClipGeometry } from '../../../src/worker/train/clip.ts';
 import { initialClip } from '../../../src/worker/train/clip-parameters.ts';
 import { FrozenEncoder } from '../../../src/worker/train/frozen-encoder.ts';
 import { normalNumbers } from '../../../src/worker/train/random.ts';
-import { growLayers, regridPositions, startingClip } from '../../../src/worker/train/starting-weights.ts';
+import {
+  growLayers,
+  mixedWeights,
+  regridPositions,
+  startingClip,
+} from '../../../src/worker/train/starting-weights.ts';
 import { trainWords, type WordBatch } from '../../../src/worker/train/words.ts';
 
 const geometry = (layers: number, grid = 4): ClipGeometry => ({
@@ -96,5 +101,20 @@ describe('training words alone', () => {
     expect(await trained.read('token_embedding.weight')).not.toEqual(
       await start.read('token_embedding.weight'),
     );
+  });
+
+  it('mix with what came of them, tensor by tensor', async () => {
+    const [before, trained] = [initialClip(geometry(1), 1), initialClip(geometry(1), 2)];
+    const mixed = await mixedWeights(trained, before, 0.25);
+    expect(mixed.names()).toEqual(trained.names());
+    for (const name of mixed.names()) {
+      const [a, b, m] = [await before.read(name), await trained.read(name), await mixed.read(name)];
+      expect(mixed.shape(name)).toEqual(trained.shape(name));
+      let worst = 0;
+      for (let at = 0; at < m.length; at++)
+        worst = Math.max(worst, Math.abs(m[at]! - 0.25 * a[at]! - 0.75 * b[at]!));
+      expect(worst, name).toBeLessThan(1e-6);
+    }
+    await expect(mixedWeights(initialClip(geometry(2), 1), before, 0.5)).rejects.toThrow(/resblocks/);
   });
 });
