@@ -13,9 +13,9 @@ import type { SceneHeader } from '../scene/scene.ts';
 import { planWindows, windowNumber } from '../tile/plan.ts';
 import { planTokenTiles } from '../tile/token-tiles.ts';
 import { coordinateLabeller } from './coordinate-labeller.ts';
-import { DecidedBands } from './decided-bands.ts';
 import type { DecidedSource } from './decided-source.ts';
 import { FastRows, type FastWorker } from './fast-rows.ts';
+import { LaneBands } from './lane-bands.ts';
 import { normaliserOf, prepareScene } from './prepare-scene.ts';
 import type { Provenance } from './provenance.ts';
 import { openRunScene, runWindow } from './radar-preparation.ts';
@@ -172,7 +172,7 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
         const own = request.lanes.map((port) => new RemoteLane<Uint8Array<ArrayBuffer>>(port));
         lanes.push(...own);
         const { lambda } = request.coordinates;
-        return new DecidedBands(own, { plan, scale: workingGrid.scale, rule, lambda });
+        return new LaneBands(own, { plan, scale: workingGrid.scale, rule, lambda });
       }
       const scorers = request.lanes.map((port) => new RemoteScorer(port, rule.wordClasses.length));
       lanes.push(...scorers);

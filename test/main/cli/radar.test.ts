@@ -38,7 +38,7 @@ describe.skipIf(!existsSync(chips))('radar on the command line', () => {
     expect(scores.classes.map(({ name }) => name)).toContain('rangeland');
     // Poor, as the model card says; better than always saying cropland all the same.
     expect(scores.pixelAccuracy).toBeGreaterThan(scores.baselines['majority class']!.pixelAccuracy);
-    expect(scores.classes[0]!.iou).toBeGreaterThan(0.5);
+    expect(scores.classes[0]!.iou).toBeGreaterThan(0.25);
     expect(readFileSync(csv, 'utf8')).toMatch(/^label,water,tree,/);
   }, 120_000);
 

@@ -87,13 +87,16 @@ test('killed in the middle, found again, resumed: the same bytes and polygons as
   expect(polygons(whole).length).toBeGreaterThan(0);
 
   const project = await projectWithJob('killed');
-  const journal = path.join(
-    path.dirname(project),
-    'p.landscribe/run-1.landscribe-partial/classes.tif.part.journal',
-  );
+  const partial = path.join(path.dirname(project), 'p.landscribe/run-1.landscribe-partial');
   const killed = spawn(process.execPath, [child, project], { stdio: 'inherit' });
-  // The journal begins with a line about the run and gains one with each finished strip.
-  const strips = () => (existsSync(journal) ? readFileSync(journal, 'utf8').split('\n').length - 2 : 0);
+  // A journal begins with a line about the run and gains one with each finished strip; a strip counts in both rasters.
+  const strips = () =>
+    Math.min(
+      ...['classes', 'confidence'].map((raster) => {
+        const journal = path.join(partial, `${raster}.tif.part.journal`);
+        return existsSync(journal) ? readFileSync(journal, 'utf8').split('\n').length - 2 : 0;
+      }),
+    );
   const ended = new Promise((resolve) => killed.on('exit', (_, signal) => resolve(signal)));
   const timer = setInterval(() => {
     if (strips() > 0) killed.kill('SIGKILL');

@@ -7,8 +7,8 @@ import type { RemoteLane } from './remote-lane.ts';
 /** Bands that a lane is asked for before it has answered the first. */
 const asked = 2;
 
-/** A stored scene decided by lanes, one band of rows each: no encoder, no upsampler, no picture. */
-export class DecidedBands implements DecidedSource {
+/** A stored scene decided by lanes (`decide-bands.ts`), a band of rows at a time: no encoder, no upsampler, no picture. */
+export class LaneBands implements DecidedSource {
   readonly words: number;
   readonly rowsHeld: number;
   readonly bytesAhead: number;
