@@ -250,11 +250,10 @@ async function withLanes<Reply>(
   } catch (error) {
     throw failing.signal.aborted ? failing.signal.reason : error;
   } finally {
+    // A conductor that was never asked has not taken its ends, and lanes wait for them.
+    for (const { port1 } of channels) port1.close();
     await lanes.close();
-    for (const { port1, port2 } of channels) {
-      port1.close();
-      port2.close();
-    }
+    for (const { port2 } of channels) port2.close();
   }
 }
 

@@ -202,6 +202,12 @@ async function classify(
   let laneProblem: Problem | null = null;
   let encoding = false;
   const session = { provider: request.provider, threads: threadsPerLane };
+  const closeLanes = async () => {
+    // A conductor that was never asked has not taken its ends, and lanes wait for them.
+    for (const { port1 } of channels) port1.close();
+    await lanes.close();
+    for (const { port2 } of channels) port2.close();
+  };
   const onFailure = (problem: Problem) => {
     laneProblem ??= problem;
     failing.abort(problem);
@@ -322,15 +328,11 @@ async function classify(
       },
     );
   } catch (error) {
+    await closeLanes();
     // A lane's own failure says more than the conductor's, who only sees that it is gone.
-    await lanes.close();
     throw laneProblem ?? error;
   } finally {
-    await lanes.close();
-    for (const { port1, port2 } of channels) {
-      port1.close();
-      port2.close();
-    }
+    await closeLanes();
   }
 }
 

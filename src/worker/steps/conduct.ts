@@ -94,7 +94,6 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
   const { pack, classes } = request;
   const opened = await openRunScene(request.scene, request.radar, request.cacheBytes, signal);
   const { scene } = opened;
-  const lanes: { close(): void }[] = [];
   let features: FeatureReader | null = null;
   let coordinates: CoordinateReader | null = null;
   try {
@@ -170,12 +169,10 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     const rowSource = (): RowSource | DecidedSource => {
       if (request.coordinates) {
         const own = request.lanes.map((port) => new RemoteLane<Uint8Array<ArrayBuffer>>(port));
-        lanes.push(...own);
         const { lambda } = request.coordinates;
         return new LaneBands(own, { plan, scale: workingGrid.scale, rule, lambda });
       }
       const scorers = request.lanes.map((port) => new RemoteScorer(port, rule.wordClasses.length));
-      lanes.push(...scorers);
       if (request.fast) {
         const { embedding, patch } = request.fast;
         return new FastRows({
@@ -228,7 +225,6 @@ export async function conduct(request: ConductRequest, context: TaskContext): Pr
     });
     return { ...result, header, workingResolution: workingGrid.resolution };
   } finally {
-    for (const lane of lanes) lane.close();
     await coordinates?.close();
     await features?.close();
     await opened.close();

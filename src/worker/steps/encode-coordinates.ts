@@ -226,7 +226,6 @@ export async function encodeCoordinates(
     }
     return { bytes: target.bytes, rank: basis.rank, step: basis.step, resumed };
   } finally {
-    for (const lane of lanes) lane.close();
     await writer?.close();
     await features?.close();
     await opened.close();

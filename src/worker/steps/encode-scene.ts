@@ -163,7 +163,6 @@ export async function encodeScene(request: EncodeRequest, context: TaskContext):
       await writer.close();
     }
   } finally {
-    for (const lane of lanes) lane.close();
     await close();
   }
 }

@@ -95,6 +95,18 @@ export class RemoteLane<Answer extends WindowAnswer> {
   }
 }
 
+/** Does `work` and closes the ports, whatever has happened: the lanes behind them wait for questions until then. */
+export async function closingPorts<Reply>(
+  ports: readonly MessagePort[],
+  work: () => Promise<Reply>,
+): Promise<Reply> {
+  try {
+    return await work();
+  } finally {
+    for (const port of ports) port.close();
+  }
+}
+
 /** A lane that scores, as a scorer. */
 export class RemoteScorer extends RemoteLane<Float32Array<ArrayBuffer>> implements WindowScorer {
   readonly words: number;

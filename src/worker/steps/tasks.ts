@@ -31,6 +31,7 @@ import type { MergeRequest } from './merge-map.ts';
 import type { PictureRequest } from './picture-result.ts';
 import type { RadarPreparation, RadarPreparationRequest } from './radar-preparation.ts';
 import type { RebuildPackRequest } from './rebuild-pack.ts';
+import { closingPorts } from './remote-lane.ts';
 import type { SceneShift, ShiftRequest } from './scene-shift.ts';
 import type { SimplifyRequest } from './simplify-batch.ts';
 import type { SmokeReply, SmokeRequest } from './smoke-pack.ts';
@@ -88,7 +89,7 @@ type Runners = {
 const runners: Runners = {
   async conduct(request, context) {
     const { conduct } = await import('./conduct.ts');
-    return { reply: await conduct(request, context) };
+    return { reply: await closingPorts(request.lanes, () => conduct(request, context)) };
   },
   async planRadarPreparation(request, context) {
     const { planRadarPreparation } = await import('./radar-preparation.ts');
@@ -104,11 +105,11 @@ const runners: Runners = {
   },
   async encodeScene(request, context) {
     const { encodeScene } = await import('./encode-scene.ts');
-    return { reply: await encodeScene(request, context) };
+    return { reply: await closingPorts(request.lanes, () => encodeScene(request, context)) };
   },
   async encodeCoordinates(request, context) {
     const { encodeCoordinates } = await import('./encode-coordinates.ts');
-    return { reply: await encodeCoordinates(request, context) };
+    return { reply: await closingPorts(request.lanes, () => encodeCoordinates(request, context)) };
   },
   async embed(request, context) {
     const { embed } = await import('./lane.ts');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { starterPack } from '../../../src/main/packs/starter.ts';
-import { runEncode, runPrompt } from '../../../src/main/run/features.ts';
+import { removeFeatures, runEncode, runPrompt } from '../../../src/main/run/features.ts';
 import { runSegment } from '../../../src/main/run/segment.ts';
 import { parseClasses } from '../../../src/worker/classmap/classes.ts';
 import { readLabelImage } from '../../../src/worker/evaluate/label-image.ts';
@@ -194,15 +194,20 @@ describe('prompting what was encoded', () => {
     await runPrompt(out, run);
   });
 
-  it('refuses a scene that has changed since', async () => {
+  // With coordinates lanes stand before the scene is looked at.
+  it.each([
+    false,
+    true,
+  ])('refuses a scene that has changed since, with coordinates: %s', async (coordinates) => {
     const other = at('other.png');
     await drawScene(other);
+    await removeFeatures(at('other.features')).catch(() => {});
     await runEncode({
       scene: other,
       ...encoding,
       out: at('other.features'),
       precision: 'compact',
-      coordinates: false,
+      coordinates,
     });
     await sharp({ create: { width: 420, height: 300, channels: 3, background: '#888' } })
       .png()
