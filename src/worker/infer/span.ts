@@ -17,34 +17,45 @@ export function spanCoordinates(
   stride: number,
   most: number,
 ): { coordinates: Float32Array; rank: number } {
+  // The vectors in the order in which the basis takes them; those behind `columns.length` wait.
+  const order = Int32Array.from({ length: n }, (_, i) => i);
   const rests = Float64Array.from({ length: n }, (_, i) => gram[i * stride + i]!);
   const floor = nothing * rests.reduce((longest, rest) => Math.max(longest, rest), 0);
   const columns: Float64Array[] = [];
   while (columns.length < Math.min(n, most)) {
-    let chosen = 0;
-    for (let i = 1; i < n; i++) if (rests[i]! > rests[chosen]!) chosen = i;
+    const next = columns.length;
+    let chosen = next;
+    for (let i = next + 1; i < n; i++) if (rests[i]! > rests[chosen]!) chosen = i;
     const rest = rests[chosen]!;
     if (!(rest > floor)) break;
+    for (const list of [order, rests, ...columns]) swap(list, next, chosen);
     const column = new Float64Array(n);
-    for (let i = 0; i < n; i++) column[i] = gram[i * stride + chosen]!;
-    for (const earlier of columns) subtract(column, earlier, earlier[chosen]!);
+    const row = order[next]! * stride;
+    for (let i = next + 1; i < n; i++) column[i] = gram[row + order[i]!]!;
+    for (const earlier of columns) subtract(column, earlier, earlier[next]!, next + 1);
     const scale = 1 / Math.sqrt(rest);
-    for (let i = 0; i < n; i++) {
+    column[next] = 1 / scale;
+    for (let i = next + 1; i < n; i++) {
       const coordinate = column[i]! * scale;
       column[i] = coordinate;
       rests[i]! -= coordinate * coordinate;
     }
-    rests[chosen] = 0;
     columns.push(column);
   }
   const rank = Math.max(1, columns.length);
   const coordinates = new Float32Array(n * rank);
   columns.forEach((column, at) => {
-    for (let i = 0; i < n; i++) coordinates[i * rank + at] = column[i]!;
+    for (let i = at; i < n; i++) coordinates[order[i]! * rank + at] = column[i]!;
   });
   return { coordinates, rank };
 }
 
-function subtract(from: Float64Array, values: Float64Array, factor: number): void {
-  for (let i = 0; i < from.length; i++) from[i]! -= factor * values[i]!;
+function swap(list: Float64Array | Int32Array, i: number, j: number): void {
+  const kept = list[i]!;
+  list[i] = list[j]!;
+  list[j] = kept;
+}
+
+function subtract(from: Float64Array, values: Float64Array, factor: number, start: number): void {
+  for (let i = start; i < from.length; i++) from[i]! -= factor * values[i]!;
 }
