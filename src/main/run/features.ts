@@ -182,7 +182,10 @@ function storeInUse(folder: string, process: number): Problem {
   );
 }
 
-/** Makes the folder and keeps other programs from writing there; returns what gives it free, and removes it where it is empty. */
+/**
+ * Makes the folder and keeps other programs from writing there; returns what gives it free, and removes it where it is
+ * empty.
+ */
 async function lockStore(folder: string): Promise<() => Promise<void>> {
   let other: number | null;
   try {

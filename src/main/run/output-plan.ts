@@ -139,7 +139,10 @@ export async function prepareOutputs(plan: OutputPlan, scenePath: string, overwr
 
 const lockName = 'in-use';
 
-/** Marks the partial folder as this process's, and clears away what a killed one was writing. Throws `output/in-use` while another run of the same output is alive. */
+/**
+ * Marks the partial folder as this process's, and clears away what a killed one was writing. Throws `output/in-use` while
+ * another run of the same output is alive.
+ */
 export async function lockPartial(plan: OutputPlan): Promise<void> {
   const lock = path.join(plan.partial, lockName);
   let other: number | null;

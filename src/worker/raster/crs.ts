@@ -242,8 +242,8 @@ export function needsGrids(definition: string): boolean {
 export const wgs84: Crs = crsFromEpsg(4326);
 
 /**
- * Coordinates of `from` in `to`, or null where either has no proj4 definition, or one that needs a grid file. The function returned gives NaN for points
- * that have no image (beyond the horizon, say); it never throws.
+ * Coordinates of `from` in `to`, or null where either has no proj4 definition, or one that needs a grid file. The function
+ * returned gives NaN for points that have no image (beyond the horizon, say); it never throws.
  */
 export function transformer(from: Crs, to: Crs): Transformer | null {
   if (from.proj4 === null || to.proj4 === null) return null;

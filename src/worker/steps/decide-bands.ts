@@ -54,7 +54,7 @@ export async function decideBands({
       const { bytes, classes, confidence } = bandArrays(part.width * part.height, rule);
       const map = { width: plan.columns.size, height: plan.rows.size, scale };
       let at = 0;
-      for await (const { means, valid } of outputRows(rows, map, part, undefined, () => {})) {
+      for await (const { means, valid } of outputRows(rows, map, part)) {
         decider.decide(means, valid, classes, confidence, at);
         at += part.width;
       }

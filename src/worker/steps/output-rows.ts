@@ -38,8 +38,8 @@ export async function* outputRows(
   source: Pick<RowSource, 'words' | 'read'>,
   map: WorkingMap,
   part: Window,
-  signal: AbortSignal | undefined,
-  onShare: (share: number) => void,
+  signal?: AbortSignal,
+  onShare?: (share: number) => void,
 ): AsyncGenerator<OutputRow> {
   const working = workingPart(map, part);
   const input: OutputRow = {
@@ -51,7 +51,7 @@ export async function* outputRows(
   if (map.scale === 1) {
     for await (const row of readRows) {
       yield input;
-      onShare(share(row));
+      onShare?.(share(row));
     }
     return;
   }
@@ -76,6 +76,6 @@ export async function* outputRows(
       interpolator.interpolate(before, fraction, output.means, output.valid);
       yield output;
     }
-    onShare(share(row));
+    onShare?.(share(row));
   }
 }

@@ -88,11 +88,6 @@ export class RemoteLane<Answer extends WindowAnswer> {
       );
     });
   }
-
-  /** Ends the lane's task. */
-  close(): void {
-    this.#port.close();
-  }
 }
 
 /** Does `work` and closes the ports, whatever has happened: the lanes behind them wait for questions until then. */

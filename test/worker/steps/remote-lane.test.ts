@@ -28,7 +28,7 @@ it('answers as the scorer behind the port does, in any order of asking', async (
   for (const [index, scores] of (await Promise.all(asked)).entries()) {
     expect([...scores]).toEqual([...Array(6).fill(index + 1), ...Array(6).fill(index + 2)]);
   }
-  remote.close();
+  port1.close();
   expect(await served).toBe(4);
 });
 
@@ -40,7 +40,7 @@ it('leaves pixels that are part of a larger buffer where they are', async () => 
   const scores = await remote.score(large.subarray(2, 5), 1, 1);
   expect([...scores]).toEqual([5, 6]);
   expect(large.length).toBe(20);
-  remote.close();
+  port1.close();
 });
 
 it('passes on the problem of a window, and goes on with the next', async () => {
@@ -59,7 +59,7 @@ it('passes on the problem of a window, and goes on with the next', async () => {
     hint: 'Use --provider cpu.',
   });
   expect([...(await remote.score(new Float32Array([9, 0, 0]), 1, 1))]).toEqual([9, 10]);
-  remote.close();
+  port1.close();
 });
 
 it('fails what waits when the lane goes away', async () => {
@@ -78,7 +78,7 @@ it('does not wait for a lane that is slow to begin when the run is cancelled', a
   const waiting = remote.score(new Float32Array(3), 1, 1, controller.signal);
   controller.abort(new Problem('engine/run', 'vision.onnx failed.', 'Lower --threads.'));
   await expect(waiting).rejects.toMatchObject({ code: 'engine/run' });
-  remote.close();
+  port1.close();
 });
 
 it('takes a stored window along and brings a record back', async () => {
@@ -94,5 +94,5 @@ it('takes a stored window along and brings a record back', async () => {
     record: Uint8Array.of(1, 2, 3),
   };
   expect([...(await lane.ask(question))]).toEqual([11, 12, 13]);
-  lane.close();
+  port1.close();
 });
